@@ -1,0 +1,65 @@
+"""What work tells whoever listens: plain values, no terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A named part of the work has begun; `name` is a catalogue key."""
+
+    name: str
+    values: dict[str, object]
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """One optimizer step. `loss` is the mean over the supervised tokens of the step."""
+
+    step: int
+    total_steps: int
+    loss: float
+    learning_rate: float
+    tokens_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The validation rows were scored; `loss` in nats per supervised token."""
+
+    step: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint was written whole to `path`."""
+
+    step: int
+    path: str
+
+
+@dataclass(frozen=True)
+class Answered:
+    """`done` of `total` prompts have their answers."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something a person should know while the work goes on; a finished sentence."""
+
+    text: str
+
+
+Event = Stage | StepDone | Evaluated | Saved | Answered | Warned
+Notify = Callable[[Event], None]
+
+
+def ignore(_: Event) -> None:
+    """Listen to nothing."""

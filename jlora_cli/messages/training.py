@@ -1,0 +1,439 @@
+"""What a person may read about plans, preflight and training runs."""
+
+MESSAGES: dict[str, tuple[str, str]] = {
+    "train.no_model": ("no model is named", "モデルが指定されていません"),
+    "train.no_model.fix": (
+        "add --model: a folder, a hub id, or demo for the embedded one",
+        "--model にフォルダー、Hub の ID、または同梱モデルの demo を指定してください",
+    ),
+    "train.no_data": ("no data is named", "データが指定されていません"),
+    "train.no_data.fix": (
+        "add --data: a file, a prepared folder, a hub id, or demo for the embedded rows",
+        "--data にファイル、準備済みフォルダー、Hub の ID、または同梱データの demo を指定してください",
+    ),
+    "train.not_an_adapter": ("{source} is no adapter", "{source} はアダプターではありません"),
+    "train.not_an_adapter.fix": (
+        "name a run folder or an adapter folder",
+        "実行フォルダーかアダプターフォルダーを指定してください",
+    ),
+    "train.profile": ("Profile {name}: {reason}", "プロファイル {name}: {reason}"),
+    "train.plan": (
+        "{rows} rows, {tokens} tokens ({supervised} supervised); {steps} steps, warm-up {warmup}, "
+        "peak learning rate {rate}; memory about {memory} of {free} GiB",
+        "{rows} 行、{tokens} トークン（うち学習対象 {supervised}）。{steps} ステップ、"
+        "ウォームアップ {warmup}、最大学習率 {rate}。メモリー約 {memory} / {free} GiB",
+    ),
+    "train.plan_column": ("plan", "計画"),
+    "train.stage.loading": ("loading {model}", "{model} を読み込み中"),
+    "train.stage.sample_before": ("{count} answers before training", "学習前の回答 {count} 件"),
+    "train.stage.sample_after": ("{count} answers after training", "学習後の回答 {count} 件"),
+    "train.stage.training": ("training, {steps} steps", "学習中（{steps} ステップ）"),
+    "train.stage.resumed": (
+        "resumed after step {step} from {path}",
+        "ステップ {step} から再開（{path}）",
+    ),
+    "train.stopped_early": (
+        "stopped after step {step}: the validation loss no longer falls; the best adapter is kept",
+        "ステップ {step} で終了: 検証損失が下がらなくなりました。最良のアダプターを保存します",
+    ),
+    "train.interrupted": (
+        "Interrupted and saved. Continue with the same command and --resume --output {output}",
+        "中断し、保存しました。同じコマンドに --resume --output {output} を付けると再開できます",
+    ),
+    "train.finished": (
+        "Loss {first} -> {last} in {steps} steps and {seconds} s. Run folder: {output}\n"
+        "Next: jlora chat {output}",
+        "損失 {first} → {last}（{steps} ステップ、{seconds} 秒）。実行フォルダー: {output}\n"
+        "次のコマンド: jlora chat {output}",
+    ),
+    "guard.loss_not_finite": (
+        "the loss of step {step} is not a number; its rows: {rows}",
+        "ステップ {step} の損失が数値になりませんでした。該当行: {rows}",
+    ),
+    "guard.loss_not_finite.fix": (
+        "lower --learning-rate, or try --precision float32; the last checkpoint is kept",
+        "--learning-rate を下げるか --precision float32 を試してください（直前のチェックポイントは残ります）",
+    ),
+    "guard.gradient_not_finite": (
+        "the gradient of step {step} is not finite",
+        "ステップ {step} の勾配が有限の値になりませんでした",
+    ),
+    "guard.gradient_not_finite.fix": (
+        "lower --learning-rate, or try --precision float32",
+        "--learning-rate を下げるか --precision float32 を試してください",
+    ),
+    "guard.adapter_dead": (
+        "after {step} steps no adapter weight has moved",
+        "{step} ステップ経ってもアダプターの重みが変化していません",
+    ),
+    "guard.adapter_dead.fix": (
+        "check the learning rate and --lora-targets",
+        "学習率と --lora-targets を確認してください",
+    ),
+    "resume.damaged": ("{path} is damaged and is left aside", "{path} は壊れているため使いません"),
+    "resume.nothing": (
+        "{path} holds no whole checkpoint",
+        "{path} に完全なチェックポイントがありません",
+    ),
+    "resume.nothing.fix": (
+        "start anew, without --resume",
+        "--resume を外して最初から始めてください",
+    ),
+    "resume.no_output": ("--resume needs --output RUN", "--resume には --output RUN が必要です"),
+    "resume.no_output.fix": (
+        "name the folder of the interrupted run",
+        "中断した実行のフォルダーを指定してください",
+    ),
+    "resume.finished": ("{path} is finished already", "{path} は既に完了しています"),
+    "resume.finished.fix": (
+        "use it, or train into another --output",
+        "そのまま使うか、別の --output で学習してください",
+    ),
+    "resume.differs": (
+        "{path} belongs to another run: {names} differ",
+        "{path} は別の実行のものです（{names} が異なります）",
+    ),
+    "resume.differs.fix": (
+        "resume with the same settings, data and base, or start a new run",
+        "同じ設定・データ・ベースで再開するか、新しく始めてください",
+    ),
+    "settle.precision_cpu": (
+        "half precision is slower than float32 on this device",
+        "このデバイスでは半精度の方が float32 より遅くなります",
+    ),
+    "settle.precision_bfloat16": ("{gpu} has bfloat16", "{gpu} は bfloat16 に対応しています"),
+    "settle.precision_float16": (
+        "{gpu} has float16 but no bfloat16",
+        "{gpu} は float16 のみで bfloat16 に対応していません",
+    ),
+    "settle.precision_old": (
+        "{gpu} gains nothing from half-precision arithmetic",
+        "{gpu} では半精度演算の利点がありません",
+    ),
+    "settle.workers": ("rows are encoded before the run starts", "行は開始前にエンコード済みです"),
+    "settle.workers_windows": (
+        "starting worker processes on Windows costs more than it saves",
+        "Windows ではワーカープロセスの起動コストの方が大きくなります",
+    ),
+    "settle.optimizer": ("the usual choice", "標準的な選択です"),
+    "settle.optimizer_no_cuda": (
+        "{asked} needs a CUDA GPU",
+        "{asked} には CUDA GPU が必要です",
+    ),
+    "settle.attention": (
+        "torch's own attention, the fastest that is everywhere",
+        "どこでも使える中で最速の torch 標準の注意機構です",
+    ),
+    "settle.checkpointing_small": (
+        "less memory for about a third more time, on a GPU under 30 GiB",
+        "30 GiB 未満の GPU では、約 1/3 の時間増でメモリーを節約します",
+    ),
+    "settle.checkpointing_off": ("memory is not short here", "メモリーに余裕があります"),
+    "settle.packing_on": (
+        "rows end to end, no padding; proven equal for {architecture}",
+        "行を詰めて並べ、パディングをなくします（{architecture} で同値性を検証済み）",
+    ),
+    "settle.packing_off": (
+        "not proven for {architecture}: padded to the longest row of a batch",
+        "{architecture} では未検証のため、バッチ内の最長行に合わせてパディングします",
+    ),
+    "settle.template_model": ("the model brings its own", "モデル付属のテンプレートです"),
+    "settle.template_rows": ("suits these rows", "データの形に合わせました"),
+    "settle.output": ("date and model", "日時とモデル名"),
+    "plan.reason.warmup": ("{share} of {steps} steps", "{steps} ステップの {share}"),
+    "plan.reason.epoch": ("once an epoch", "1 エポックごと"),
+    "plan.reason.no_validation": ("no validation rows", "検証データなし"),
+    "plan.reason.checkpoint": ("at most ten a run", "1 回の実行で最大 10 回"),
+    "plan.reason.context": ("the model's context", "モデルの文脈長"),
+    "plan.reason.context_less": (
+        "the model's context; {asked} was asked for",
+        "モデルの文脈長（指定は {asked}）",
+    ),
+    "precision-unavailable.evidence": (
+        "{asked} was asked for, {instead} is used",
+        "{asked} が指定されましたが {instead} を使います",
+    ),
+    "precision-unavailable.consequence": ("{reason}", "{reason}"),
+    "precision-unavailable.remedy": (
+        "leave --precision auto",
+        "--precision auto のままにしてください",
+    ),
+    "quantization-unavailable.evidence": (
+        "{quantization} needs a CUDA GPU that torch can use; this machine has none",
+        "{quantization} には torch から使える CUDA GPU が必要ですが、このマシンにはありません",
+    ),
+    "quantization-unavailable.consequence": (
+        "The base cannot be loaded in it.",
+        "ベースをこの形式で読み込めません。",
+    ),
+    "quantization-unavailable.remedy": (
+        "use --quantization none, or run `jlora env-check` if there is a GPU",
+        "--quantization none を使うか、GPU があるなら `jlora env-check` を実行してください",
+    ),
+    "no-supervised-tokens.evidence": (
+        "no token is supervised ({rows} rows, {dropped} dropped)",
+        "学習対象のトークンがありません（{rows} 行、除外 {dropped} 行）",
+    ),
+    "no-supervised-tokens.consequence": (
+        "The loss would be zero throughout and nothing learned.",
+        "損失は常にゼロで、何も学習されません。",
+    ),
+    "no-supervised-tokens.remedy": (
+        "raise --max-length, or check that the rows have assistant turns",
+        "--max-length を上げるか、assistant の発話があるか確認してください",
+    ),
+    "eos-not-supervised.evidence": (
+        "{rows} of {total} rows do not train the end token",
+        "{total} 行中 {rows} 行で終了トークンが学習対象になっていません",
+    ),
+    "eos-not-supervised.consequence": (
+        "The model would not learn to stop.",
+        "モデルが止まり方を学習できません。",
+    ),
+    "eos-not-supervised.remedy": (
+        "use a template that ends answers with the end token",
+        "回答を終了トークンで閉じるテンプレートを使ってください",
+    ),
+    "eos-is-unk.evidence": (
+        "the end token and the unknown token are the same id {token}",
+        "終了トークンと未知語トークンが同じ ID {token} です",
+    ),
+    "eos-is-unk.consequence": (
+        "Unknown characters would teach the model to stop.",
+        "未知の文字があるたびに「終了」と学習してしまいます。",
+    ),
+    "eos-is-unk.remedy": (
+        "check the model's tokenizer_config.json",
+        "モデルの tokenizer_config.json を確認してください",
+    ),
+    "rows-dropped.evidence": (
+        "{count} rows are longer than --max-length and are left out (longest kept: {longest} tokens)",
+        "{count} 行が --max-length を超えるため除外されます（残った最長: {longest} トークン）",
+    ),
+    "rows-dropped.consequence": (
+        "Their answers are not learned; a cut answer would teach never to end.",
+        "その回答は学習されません。途中で切ると終わり方を学べないため、切らずに除外します。",
+    ),
+    "rows-dropped.remedy": (
+        "raise --max-length up to the model's context, or shorten these rows",
+        "モデルの文脈長まで --max-length を上げるか、該当行を短くしてください",
+    ),
+    "few-rows.evidence": ("only {rows} rows", "データが {rows} 行しかありません"),
+    "few-rows.consequence": (
+        "The model may learn them by heart and little else.",
+        "丸暗記になり、汎化しないおそれがあります。",
+    ),
+    "few-rows.remedy": (
+        "write more rows; 50 change a style",
+        "行を増やしてください（文体の変更なら 50 行程度）",
+    ),
+    "duplicate-rows.evidence": (
+        "{count} of {rows} rows stand twice",
+        "{rows} 行中 {count} 行が重複しています",
+    ),
+    "duplicate-rows.consequence": ("They weigh double.", "重複した行が二重に効きます。"),
+    "duplicate-rows.remedy": (
+        "drop them with `jlora prepare --dedupe`",
+        "`jlora prepare --dedupe` で取り除けます",
+    ),
+    "validation-in-training.evidence": (
+        "{count} of {total} validation rows stand in the training rows too",
+        "検証データ {total} 行中 {count} 行が学習データにも含まれています",
+    ),
+    "validation-in-training.consequence": (
+        "The validation loss will look better than it is.",
+        "検証損失が実際より良く見えます。",
+    ),
+    "validation-in-training.remedy": (
+        "hold rows out with `jlora prepare --validation 0.1`",
+        "`jlora prepare --validation 0.1` で検証データを分けてください",
+    ),
+    "newlines-lost.evidence": (
+        "this tokenizer cannot write newlines; {count} answers have some",
+        "このトークナイザーは改行を表せませんが、{count} 件の回答に改行があります",
+    ),
+    "newlines-lost.consequence": (
+        "They become spaces: the model learns one-line answers.",
+        "改行は空白になり、1 行の回答として学習されます。",
+    ),
+    "newlines-lost.remedy": (
+        "accept it, or choose a model whose tokenizer keeps newlines",
+        "そのまま進めるか、改行を保つトークナイザーのモデルを選んでください",
+    ),
+    "unknown-tokens.evidence": (
+        "{per_thousand} of 1,000 tokens are unknown to this vocabulary",
+        "1,000 トークンあたり {per_thousand} 個が語彙にない文字です",
+    ),
+    "unknown-tokens.consequence": (
+        "The model can neither read nor write these characters.",
+        "モデルはこれらの文字を読むことも書くこともできません。",
+    ),
+    "unknown-tokens.remedy": (
+        "see which with `jlora tokens`, and replace them in the data",
+        "`jlora tokens` で確認し、データ中の該当文字を置き換えてください",
+    ),
+    "warmup-exceeds-run.evidence": (
+        "warm-up of {warmup} steps in a run of {steps}",
+        "{steps} ステップの実行に対してウォームアップが {warmup} ステップです",
+    ),
+    "warmup-exceeds-run.consequence": (
+        "The learning rate would reach {rate} instead of {asked}, and the loss hardly fall.",
+        "学習率は {asked} ではなく {rate} までしか上がらず、損失がほとんど下がりません。",
+    ),
+    "warmup-exceeds-run.remedy": (
+        "use --warmup-steps {room}",
+        "--warmup-steps {room} にしてください",
+    ),
+    "too-few-steps.evidence": (
+        "only {steps} optimizer steps",
+        "最適化ステップが {steps} 回しかありません",
+    ),
+    "too-few-steps.consequence": ("Little can be learned in so few.", "ほとんど学習できません。"),
+    "too-few-steps.remedy": (
+        "raise --epochs, or lower --batch-size or --gradient-accumulation-steps",
+        "--epochs を上げるか、--batch-size や --gradient-accumulation-steps を下げてください",
+    ),
+    "learning-rate-unusual.evidence": (
+        "learning rate {rate}",
+        "学習率が {rate} です",
+    ),
+    "learning-rate-unusual.consequence": (
+        "LoRA usually wants 1e-4 to 2e-3: far below it learns little, far above it breaks.",
+        "LoRA では通常 1e-4〜2e-3 です。低すぎると学習が進まず、高すぎると壊れます。",
+    ),
+    "learning-rate-unusual.remedy": (
+        "try --learning-rate 2e-4",
+        "--learning-rate 2e-4 を試してください",
+    ),
+    "memory-exceeded.evidence": (
+        "about {needed} GiB are needed, {free} GiB are free",
+        "約 {needed} GiB 必要ですが、空きは {free} GiB です",
+    ),
+    "memory-exceeded.consequence": (
+        "The run may end for lack of memory.",
+        "メモリー不足で終了するおそれがあります。",
+    ),
+    "memory-exceeded.remedy": (
+        "lower --batch-size (now {batch_size}) and raise --gradient-accumulation-steps, or --max-length",
+        "--batch-size（現在 {batch_size}）を下げて --gradient-accumulation-steps を上げるか、"
+        "--max-length を下げてください",
+    ),
+    "output-in-use.evidence": (
+        "{path} exists and is not empty",
+        "{path} は既に存在し、空ではありません",
+    ),
+    "output-in-use.consequence": (
+        "Two runs in one folder would mix their files.",
+        "一つのフォルダーに二つの実行が混ざってしまいます。",
+    ),
+    "output-in-use.remedy": (
+        "choose another --output, or continue that run with --resume",
+        "別の --output を指定するか、--resume でその実行を続けてください",
+    ),
+    "targets-match-nothing.refused": (
+        "no linear layer is named {names}; this architecture has {known}",
+        "{names} という線形層はありません。このアーキテクチャには {known} があります",
+    ),
+    "targets-match-nothing.refused.fix": (
+        "choose among them with --lora-targets, or use auto",
+        "--lora-targets でこの中から選ぶか、auto を使ってください",
+    ),
+    "setting.model": (
+        "Base model: a folder, a hub id, or demo.",
+        "ベースモデル（フォルダー、Hub の ID、demo）。",
+    ),
+    "setting.data": (
+        "Training rows: a file, a prepared folder, a hub id, or demo.",
+        "学習データ（ファイル、準備済みフォルダー、Hub の ID、demo）。",
+    ),
+    "setting.validation": ("Validation rows, named likewise.", "検証データ（指定方法は同じ）。"),
+    "setting.template": (
+        "Prompt template: auto, model, chat-markdown, alpaca-ja or none.",
+        "プロンプトテンプレート（auto、model、chat-markdown、alpaca-ja、none）。",
+    ),
+    "setting.max_length": ("The most tokens of a row.", "1 行の最大トークン数。"),
+    "setting.truncate": (
+        "Too long: leave early turns out first (turns), or the row (drop).",
+        "長すぎるとき、古い発話から外す（turns）か行ごと外す（drop）か。",
+    ),
+    "setting.epochs": ("Passes over the rows.", "データを何周するか。"),
+    "setting.max_steps": (
+        "Optimizer steps, in place of epochs.",
+        "エポックの代わりに指定するステップ数。",
+    ),
+    "setting.batch_size": ("Rows of a micro-batch.", "マイクロバッチの行数。"),
+    "setting.gradient_accumulation_steps": (
+        "Micro-batches of an optimizer step.",
+        "1 ステップあたりのマイクロバッチ数。",
+    ),
+    "setting.learning_rate": ("Peak learning rate.", "最大学習率。"),
+    "setting.lr_scheduler": ("How it falls after warm-up.", "ウォームアップ後の学習率の下げ方。"),
+    "setting.warmup_steps": ("Steps of rising learning rate.", "学習率を上げていくステップ数。"),
+    "setting.warmup_ratio": (
+        "Warm-up as a share of the run, where steps are auto.",
+        "warmup_steps が auto のときの全体に対する割合。",
+    ),
+    "setting.weight_decay": ("AdamW's weight decay.", "AdamW の重み減衰。"),
+    "setting.max_grad_norm": ("Gradients are clipped to this norm.", "勾配ノルムの上限。"),
+    "setting.optimizer": (
+        "Optimizer; the 8-bit ones need CUDA.",
+        "最適化手法（8bit は CUDA が必要）。",
+    ),
+    "setting.precision": ("Precision of weights and arithmetic.", "重みと演算の精度。"),
+    "setting.quantization": (
+        "Quantize the frozen base (CUDA).",
+        "固定したベースの量子化（CUDA）。",
+    ),
+    "setting.lora_r": ("Rank of the adapter.", "アダプターのランク。"),
+    "setting.lora_alpha": ("Scale: alpha / rank.", "スケール（alpha / ランク）。"),
+    "setting.lora_dropout": ("Dropout before the adapter.", "アダプター前段のドロップアウト。"),
+    "setting.lora_targets": (
+        "Layers that get one: auto (all linear), attention, or names.",
+        "対象の層（auto は全線形層、attention、または名前）。",
+    ),
+    "setting.lora_variant": (
+        "rslora for high ranks, dora for quality at more time.",
+        "rslora は高ランク向け、dora は時間をかけて品質を上げます。",
+    ),
+    "setting.packing": ("Rows end to end instead of padding.", "パディングせず行を詰めます。"),
+    "setting.attention": ("Attention implementation.", "注意機構の実装。"),
+    "setting.compile": (
+        "torch.compile the model; pays on long GPU runs.",
+        "torch.compile（長い GPU 学習向け）。",
+    ),
+    "setting.gradient_checkpointing": (
+        "Less memory for more time.",
+        "時間と引き換えにメモリーを節約します。",
+    ),
+    "setting.workers": ("Data-loading processes.", "データ読み込みプロセス数。"),
+    "setting.seed": (
+        "Seed of order, dropout and adapter.",
+        "順序・ドロップアウト・初期値の乱数シード。",
+    ),
+    "setting.evaluation_steps": ("Validate every so many steps.", "検証の間隔（ステップ）。"),
+    "setting.checkpoint_steps": ("Save every so many steps.", "保存の間隔（ステップ）。"),
+    "setting.keep_checkpoints": ("Checkpoints kept.", "残すチェックポイント数。"),
+    "setting.early_stopping_patience": (
+        "Stop after more than so many evaluations without gain.",
+        "改善しない検証がこの回数を超えたら終了します。",
+    ),
+    "setting.logging_steps": ("Write metrics every so many steps.", "記録の間隔（ステップ）。"),
+    "setting.neftune_alpha": (
+        "NEFTune noise on embeddings (5 is usual); helps chat style.",
+        "NEFTune の埋め込みノイズ（通常 5）。対話の文体に効きます。",
+    ),
+    "setting.loraplus_ratio": (
+        "LoRA+: learning rate of B over that of A (16 is usual).",
+        "LoRA+ の学習率比 B/A（通常 16）。",
+    ),
+    "setting.base_dropout": (
+        "The base's own dropout while training.",
+        "学習中のベース側ドロップアウト。",
+    ),
+    "setting.train_on": ("Assistant turns that are trained.", "学習対象の assistant 発話。"),
+    "setting.sample_prompts": (
+        "Prompts answered before and after.",
+        "学習前後に回答させるプロンプト。",
+    ),
+    "setting.output": ("The run folder.", "実行フォルダー。"),
+}
