@@ -1,0 +1,108 @@
+"""`jlora chat`: the REPL."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jlora_cli import screen
+from jlora_cli.commands.options import (
+    Base,
+    Device,
+    MaxNewTokens,
+    Precision,
+    Quantization,
+    RepetitionPenalty,
+    Seed,
+    Temperature,
+    TopK,
+    TopP,
+)
+from jlora_cli.messages import say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jlora_cli.conversation import Conversation
+
+
+def chat(
+    source: Annotated[
+        str | None, typer.Argument(metavar="[SOURCE]", help=say("help.chat.source"))
+    ] = None,
+    base: Base = None,
+    system: Annotated[str | None, typer.Option("--system", help=say("help.system"))] = None,
+    max_new_tokens: MaxNewTokens = 256,
+    temperature: Temperature = 0.7,
+    top_p: TopP = 0.75,
+    top_k: TopK = 40,
+    repetition_penalty: RepetitionPenalty = 1.0,
+    seed: Seed = 42,
+    quantization: Quantization = None,
+    precision: Precision = None,
+    device: Device = None,
+) -> None:
+    """Load once, then answer line after line until Ctrl-D."""
+    from jlora_cli.machine import require_training_packages
+    from jlora_cli.run_folder import newest_run, open_source
+
+    name = source or str(newest_run())
+    artifact = open_source(name, base=base)
+    require_training_packages()
+    screen.note(say("chat.loading", source=name))
+    from jlora_cli.conversation import Conversation
+    from jlora_cli.generation import Sampling, load_answerer, placement_for
+
+    placement = placement_for(
+        artifact, quantization=quantization, precision=precision, device=device
+    )
+    sampling = Sampling(max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed)
+    conversation = Conversation(load_answerer(artifact, placement), sampling, system)
+    screen.note(say("chat.welcome"))
+    talk(conversation, _reader())
+
+
+def talk(conversation: Conversation, read: Callable[[], str]) -> None:
+    """Lines from `read` until it raises EOFError or a person says /exit; Ctrl-C stops a reply."""
+    while not conversation.over:
+        try:
+            line = read()
+        except EOFError:
+            break
+        except KeyboardInterrupt:
+            continue
+        if line.strip():
+            _turn(conversation, line)
+    screen.note(say("chat.bye"))
+
+
+def _turn(conversation: Conversation, line: str) -> None:
+    try:
+        told = conversation.say(line, lambda text: screen.out(text, end=""))
+    except KeyboardInterrupt:
+        screen.out("")
+        screen.note(say("chat.stopped"))
+        return
+    if not line.startswith("/"):
+        screen.out("")
+    if told:
+        screen.note(told)
+
+
+def _reader() -> Callable[[], str]:
+    """prompt_toolkit on a terminal (input methods, wide characters, history), else plain lines."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return _plain_line
+    from prompt_toolkit import PromptSession
+
+    session: PromptSession[str] = PromptSession()
+    return lambda: session.prompt(say("chat.you"))
+
+
+def _plain_line() -> str:
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line.rstrip("\r\n")

@@ -1,0 +1,138 @@
+"""What would make this run a dead run? Pure checks over a settled config and its plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jlora_cli.finding import Finding, Severity, finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from jlora_cli.config import RunConfig
+    from jlora_cli.plan import Plan
+    from jlora_cli.prompt import Encoded, PromptFormat
+
+# One table: an error only where the run cannot do what was asked.
+SEVERITIES: dict[str, Severity] = {
+    "no-supervised-tokens": "error",
+    "eos-not-supervised": "error",
+    "eos-is-unk": "warning",
+    "rows-dropped": "warning",
+    "newlines-lost": "warning",
+    "unknown-tokens": "warning",
+    "warmup-exceeds-run": "error",
+    "too-few-steps": "warning",
+    "few-rows": "warning",
+    "learning-rate-unusual": "warning",
+    "duplicate-rows": "warning",
+    "validation-in-training": "warning",
+    "memory-exceeded": "warning",
+    "output-in-use": "error",
+}
+_FEW_ROWS, _FEW_STEPS = 20, 10
+# LoRA wants more than full fine-tuning: 1e-4 to 2e-3 are usual at rank 8.
+_USUAL_RATES = (2e-5, 5e-3)
+_UNKNOWN_SHARE = 0.005
+
+
+@dataclass(frozen=True)
+class Material:
+    """What is trained on: encoded rows, and facts of their text.
+
+    answers_with_newlines: rows with an answer of several lines. unk_id: the unknown token's id.
+    """
+
+    rows: Sequence[Encoded]
+    validation: Sequence[Encoded]
+    unk_id: int | None
+    answers_with_newlines: int
+
+
+def found(id: str, **values: object) -> Finding:
+    """The finding `id` with the severity that the table gives it."""
+    return finding(id, SEVERITIES[id], **values)
+
+
+def inspect(
+    config: RunConfig, plan: Plan, format: PromptFormat, material: Material, *, in_use: bool
+) -> list[Finding]:
+    """Everything worth saying before step 1; empty for a healthy run."""
+    rows, unk_id = material.rows, material.unk_id
+    return [
+        *_of_supervision(plan, format, rows, unk_id),
+        *_of_rows(plan, rows, material.validation),
+        *_of_text(format, rows, unk_id, material.answers_with_newlines),
+        *_of_steps(config, plan),
+        *_of_place(config, plan, in_use),
+    ]
+
+
+def _of_supervision(
+    plan: Plan, format: PromptFormat, rows: Sequence[Encoded], unk_id: int | None
+) -> Iterator[Finding]:
+    if plan.supervised_tokens == 0:
+        yield found("no-supervised-tokens", rows=plan.rows, dropped=plan.dropped_rows)
+        return
+    ends = {format.eos_id, format.turn_end_id}
+    without = sum(not ends.intersection(row.labels) and not row.shortened for row in rows)
+    if without:
+        yield found("eos-not-supervised", rows=without, total=plan.rows)
+    if unk_id is not None and unk_id in ends:
+        yield found("eos-is-unk", token=unk_id)
+
+
+def _of_rows(
+    plan: Plan, rows: Sequence[Encoded], validation: Sequence[Encoded]
+) -> Iterator[Finding]:
+    if plan.dropped_rows:
+        yield found("rows-dropped", count=plan.dropped_rows, longest=plan.longest_row)
+    if 0 < plan.rows < _FEW_ROWS:
+        yield found("few-rows", rows=plan.rows)
+    known = {tuple(row.ids) for row in rows}
+    if len(known) < len(rows):
+        yield found("duplicate-rows", count=len(rows) - len(known), rows=len(rows))
+    both = sum(tuple(row.ids) in known for row in validation)
+    if both:
+        yield found("validation-in-training", count=both, total=len(validation))
+
+
+def _of_text(
+    format: PromptFormat, rows: Sequence[Encoded], unk_id: int | None, with_newlines: int
+) -> Iterator[Finding]:
+    if format.newline == "space" and with_newlines:
+        yield found("newlines-lost", count=with_newlines)
+    total = sum(len(row.ids) for row in rows)
+    unknown = sum(row.ids.count(unk_id) for row in rows) if unk_id is not None else 0
+    if total and unknown / total > _UNKNOWN_SHARE:
+        yield found("unknown-tokens", per_thousand=f"{1000 * unknown / total:.1f}")
+
+
+def _of_steps(config: RunConfig, plan: Plan) -> Iterator[Finding]:
+    if plan.optimizer_steps and plan.warmup_steps >= plan.optimizer_steps:
+        yield found(
+            "warmup-exceeds-run",
+            warmup=plan.warmup_steps,
+            steps=plan.optimizer_steps,
+            rate=f"{plan.peak_learning_rate:.2e}",
+            asked=f"{config.learning_rate:.2e}",
+            room=max(0, plan.optimizer_steps // 10),
+        )
+    elif 0 < plan.optimizer_steps < _FEW_STEPS:
+        yield found("too-few-steps", steps=plan.optimizer_steps)
+    low, high = _USUAL_RATES
+    if not low <= config.learning_rate <= high:
+        yield found("learning-rate-unusual", rate=f"{config.learning_rate:g}")
+
+
+def _of_place(config: RunConfig, plan: Plan, in_use: bool) -> Iterator[Finding]:
+    if in_use:
+        yield found("output-in-use", path=config.output)
+    if plan.memory_gib["total"] > plan.available_gib:
+        yield found(
+            "memory-exceeded",
+            needed=f"{plan.memory_gib['total']:.1f}",
+            free=f"{plan.available_gib:.1f}",
+            batch_size=config.batch_size,
+        )

@@ -1,0 +1,35 @@
+"""From an example to text to ids and labels, the same in training, at inference and after a merge.
+
+A template is Jinja text, rendered in a sandbox; the special tokens that it writes become ids
+exactly once, and user text never does. The answer and the token that ends it are supervised,
+nothing else. What a `PromptFormat` holds is saved beside the adapter and is all that inference
+needs to build the very prompt of the training.
+"""
+
+from jlora_cli.prompt.encoding import (
+    IGNORED,
+    Encoded,
+    EncodedRows,
+    Prompter,
+    count_tokens,
+    format_for,
+)
+from jlora_cli.prompt.format import CARD_NAME, PromptFormat, read_card
+from jlora_cli.prompt.rules import AnswerStream, TextRules, rules_for
+from jlora_cli.prompt.templates import choose_template
+
+__all__ = [
+    "CARD_NAME",
+    "IGNORED",
+    "AnswerStream",
+    "Encoded",
+    "EncodedRows",
+    "PromptFormat",
+    "Prompter",
+    "TextRules",
+    "choose_template",
+    "count_tokens",
+    "format_for",
+    "read_card",
+    "rules_for",
+]

@@ -1,0 +1,231 @@
+"""From options to everything that a run needs to know before torch is imported.
+
+`train --dry-run` shows a proposal; `train` shows it and hands it to the training session.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jlora_cli import preflight
+from jlora_cli.config import Resolved, parse_options, resolve, settle
+from jlora_cli.errors import refuse
+from jlora_cli.hub import find_model
+from jlora_cli.messages import say
+from jlora_cli.plan import (
+    Plan,
+    Shape,
+    make_plan,
+    read_shape,
+    settle_for_data,
+    settle_max_length,
+)
+from jlora_cli.preparing import find_validation, load_data
+from jlora_cli.profile import choose_profile
+from jlora_cli.prompt import EncodedRows, Prompter, PromptFormat, choose_template, format_for
+from jlora_cli.run_folder import RECORD, choose_output, in_use, read_record
+from jlora_cli.tokenizer import Tokenizer, load_tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jlora_cli.config import RunConfig
+    from jlora_cli.dataset import Example, Loaded
+    from jlora_cli.finding import Finding
+    from jlora_cli.machine import Machine
+
+# Packed rows equal padded ones, and a test proves it, for these architectures.
+PACKING_PROVEN = ("gpt2", "gpt_neox", "llama", "mistral", "qwen2", "qwen3", "gemma2")
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A run, settled and encoded; `findings` say what is wrong with it."""
+
+    profile: str
+    profile_reason: str
+    resolved: Resolved
+    machine: Machine
+    model_folder: Path
+    model_type: str
+    tokenizer: Tokenizer
+    format: PromptFormat
+    train: EncodedRows
+    validation: EncodedRows
+    prompts: tuple[str, ...]
+    data_fingerprint: str
+    plan: Plan
+    findings: list[Finding]
+    warnings: list[str]
+
+    @property
+    def config(self) -> RunConfig:
+        return self.resolved.config
+
+    @property
+    def refused(self) -> bool:
+        """True when a finding forbids the run."""
+        return any(item.severity == "error" for item in self.findings)
+
+    def for_resume(self) -> Proposal:
+        """The same for a run folder that holds an unfinished run: it may be in use.
+
+        Raises:
+            JloraError: no output was named, or its run is finished.
+        """
+        if self.resolved.sources["output"].origin == "auto":
+            raise refuse("resume.no_output")
+        record = Path(self.config.output or "") / RECORD
+        if record.is_file() and read_record(record.parent).get("status") == "finished":
+            raise refuse("resume.finished", path=record.parent)
+        found = [item for item in self.findings if item.id != "output-in-use"]
+        return replace(self, findings=found)
+
+    def as_json(self) -> dict[str, object]:
+        """`train --dry-run --json`."""
+        return {
+            "profile": {"name": self.profile, "reason": self.profile_reason},
+            "config": self.resolved.as_json(),
+            "plan": self.plan.as_json(),
+            "findings": [item.as_json() for item in self.findings],
+        }
+
+
+def propose(profile: str, options: Mapping[str, object], machine: Machine) -> Proposal:
+    """The run that `options` on top of `profile` ask for on `machine`.
+
+    Raises:
+        JloraError: a profile, option, model or data file that cannot be used.
+    """
+    chosen, why = choose_profile(profile, machine)
+    resolved = resolve(chosen.resolved_values(), parse_options(options))
+    resolved, findings = settle(resolved, machine)
+    config = resolved.config
+    if config.model is None:
+        raise refuse("train.no_model")
+    if config.data is None:
+        raise refuse("train.no_data")
+    folder = find_model(config.model, what="config")
+    shape = read_shape(_read_config(folder))
+    tokenizer = load_tokenizer(folder)
+    _check_vocabulary(folder, tokenizer, shape)
+    data = load_data(config.data)
+    held_out = _held_out(config, data)
+    template = choose_template(config.template, tokenizer, data.examples)
+    format = format_for(tokenizer, template, config.model)
+    resolved = settle_max_length(_settle_rest(resolved, shape, template), shape.context)
+    train, validation = _encode(resolved.config, Prompter(tokenizer, format), data, held_out)
+    resolved = settle_for_data(resolved, rows=len(train.rows), validation_rows=len(validation.rows))
+    config = resolved.config
+    plan = make_plan(config, shape, machine, train, validation_rows=len(validation.rows))
+    material = preflight.Material(
+        train.rows, validation.rows, tokenizer.unk_id, _with_newlines(data.examples)
+    )
+    occupied = in_use(Path(config.output or ""))
+    findings += preflight.inspect(config, plan, format, material, in_use=occupied)
+    return Proposal(
+        profile=chosen.name,
+        profile_reason=why,
+        resolved=resolved,
+        machine=machine,
+        model_folder=folder,
+        model_type=shape.model_type,
+        tokenizer=tokenizer,
+        format=format,
+        train=train,
+        validation=validation,
+        prompts=_prompts(config, data, held_out),
+        data_fingerprint=_fingerprint(train),
+        plan=plan,
+        findings=findings,
+        warnings=list(data.warnings),
+    )
+
+
+def _read_config(folder: Path) -> dict[str, object]:
+    path = folder / "config.json"
+    try:
+        config: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise refuse("model.no_config", path=path) from error
+    except ValueError as error:
+        raise refuse("source.bad_json", path=path, problem=error) from error
+    if "auto_map" in config:
+        raise refuse("model.needs_code", path=path)
+    return config
+
+
+def _check_vocabulary(folder: Path, tokenizer: Tokenizer, shape: Shape) -> None:
+    if shape.vocabulary and tokenizer.size > shape.vocabulary:
+        raise refuse(
+            "model.tokenizer_larger", folder=folder, ids=tokenizer.size, rows=shape.vocabulary
+        )
+
+
+def _held_out(config: RunConfig, data: Loaded) -> list[Example]:
+    if config.validation is not None:
+        return load_data(config.validation).examples
+    beside = find_validation(config.data or "")
+    return load_data(str(beside)).examples if beside else []
+
+
+def _settle_rest(resolved: Resolved, shape: Shape, template: str) -> Resolved:
+    """Settings whose "auto" depends on the model: packing, template, output."""
+    config = resolved.config
+    reasons: dict[str, tuple[object, str]] = {}
+    if config.packing == "auto":
+        proven = shape.model_type in PACKING_PROVEN
+        key = "settle.packing_on" if proven else "settle.packing_off"
+        reasons["packing"] = proven, say(key, architecture=shape.model_type)
+    if config.template == "auto":
+        key = "settle.template_model" if template == "model" else "settle.template_rows"
+        reasons["template"] = template, say(key)
+    if config.output is None:
+        output = choose_output(None, config.model or "")
+        reasons["output"] = str(output), say("settle.output")
+    return resolved.with_auto(reasons)
+
+
+def _encode(
+    config: RunConfig, prompter: Prompter, data: Loaded, held_out: list[Example]
+) -> tuple[EncodedRows, EncodedRows]:
+    train, validation = (
+        prompter.encode_examples(
+            examples,
+            max_length=int(config.max_length),
+            train_on=config.train_on,
+            truncate=config.truncate,
+        )
+        for examples in (data.examples, held_out)
+    )
+    return train, validation
+
+
+def _with_newlines(examples: list[Example]) -> int:
+    return sum(
+        any(m.role == "assistant" and "\n" in m.content for m in example.messages)
+        for example in examples
+    )
+
+
+def _prompts(config: RunConfig, data: Loaded, held_out: list[Example]) -> tuple[str, ...]:
+    """The prompts answered before and after: as asked, else the first of the held-out rows."""
+    if config.sample_prompts:
+        return config.sample_prompts
+    shown = [
+        example.messages[0].content
+        for example in [*held_out, *data.examples]
+        if example.messages and example.messages[0].role == "user"
+    ]
+    return tuple(dict.fromkeys(shown))[:3]
+
+
+def _fingerprint(train: EncodedRows) -> str:
+    digest = hashlib.sha256()
+    for row in train.rows:
+        digest.update(json.dumps([row.ids, row.labels]).encode())
+    return digest.hexdigest()

@@ -1,0 +1,248 @@
+"""The terminal: data to stdout, everything for a person to stderr.
+
+Model text and user data are printed without markup: `[INST]` would raise and `[bold]` disappear.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from jlora_cli.events import Answered, Evaluated, Saved, Stage, StepDone, Warned
+from jlora_cli.messages import say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    from jlora_cli.errors import JloraError
+    from jlora_cli.events import Event
+    from jlora_cli.finding import Finding
+
+MARKS = {"ok": "✓", "warning": "!", "error": "✗"}
+COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
+
+_quiet = False
+
+
+def be_quiet(quiet: bool) -> None:
+    """With `quiet`, notes and progress are left out; data, warnings and errors stay."""
+    global _quiet
+    _quiet = quiet
+
+
+@cache
+def _console(stderr: bool) -> Console:
+    from rich.console import Console  # noqa: PLC0415 - `--help` draws with typer's own
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+def forget_consoles() -> None:
+    """Open the terminal anew: stdout or stderr were replaced."""
+    _console.cache_clear()
+
+
+def out(text: str, *, end: str = "\n") -> None:
+    """Data for a program or a person: one plain text on stdout."""
+    _console(False).print(text, markup=False, end=end)
+
+
+def heading(text: str) -> None:
+    """A line that opens a part of what goes to stdout."""
+    _console(False).print(text, style="bold", markup=False)
+
+
+def note(text: str) -> None:
+    """A sentence for a person, on stderr; left out with `--quiet`."""
+    if not _quiet:
+        _console(True).print(text, markup=False)
+
+
+def warn(text: str) -> None:
+    """A warning on stderr."""
+    _console(True).print(f"{MARKS['warning']} {text}", style="yellow", markup=False)
+
+
+def error(refusal: JloraError) -> None:
+    """A refusal as its two lines on stderr."""
+    console = _console(True)
+    for label, text, style in (
+        ("Error:", refusal.problem, "red"),
+        ("Fix:  ", refusal.remedy, "green"),
+    ):
+        console.print(f"[{style}]{label}[/{style}] ", end="")
+        console.print(text, markup=False)
+
+
+def json_out(document: object) -> None:
+    """One JSON document on stdout, and nothing else there."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def json_line(document: object) -> None:
+    """One JSON line on stdout."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, default=str) + "\n")
+
+
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    title: str | None = None,
+    lines: bool = False,
+) -> None:
+    """A table on stdout; cells are plain text."""
+    _console(False).print(build_table(columns, rows, title=title, lines=lines))
+
+
+def build_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    title: str | None = None,
+    lines: bool = False,
+) -> Any:
+    """The rich table itself, for whoever draws it elsewhere."""
+    from rich import box  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    drawn = Table(title=title, box=box.ROUNDED if lines else box.SIMPLE_HEAD, show_lines=lines)
+    for column in columns:
+        drawn.add_column(Text(column), overflow="fold")
+    for row in rows:
+        drawn.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+    return drawn
+
+
+def draw(drawing: object) -> None:
+    """Anything that rich can draw, on stdout."""
+    _console(False).print(drawing)
+
+
+def save_svg(drawing: object, path: str, *, title: str, width: int) -> None:
+    """Draw `drawing` (a rich renderable) into an SVG file."""
+    from io import StringIO  # noqa: PLC0415
+
+    from rich.console import Console  # noqa: PLC0415
+
+    console = Console(record=True, width=width, file=StringIO(), force_terminal=True)
+    console.print(drawing)
+    console.save_svg(path, title=title)
+
+
+def findings(found: Sequence[Finding], *, to_stderr: bool = False) -> None:
+    """Numbered findings, each with its mark, evidence, consequence and remedy."""
+    console = _console(to_stderr)
+    for number, item in enumerate(found, start=1):
+        colour = COLOURS[item.severity]
+        console.print(f"{number:>3} [{colour}]{MARKS[item.severity]}[/{colour}] ", end="")
+        console.print(item.evidence, markup=False)
+        if item.severity != "ok":
+            console.print(f"      {item.consequence}", markup=False, style="dim")
+            console.print(f"      {say('screen.remedy')} {item.remedy}", markup=False)
+
+
+def is_interactive() -> bool:
+    """True when a person sits at both ends: stdin and stderr are a terminal."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def confirm(question: str) -> bool:
+    """Ask a yes-or-no question on the terminal."""
+    console = _console(True)
+    console.print(f"{question} [y/N] ", markup=False, end="")
+    return sys.stdin.readline().strip().lower() in ("y", "yes", "はい")
+
+
+class Teller:
+    """Draws the events of a piece of work: one live line on a terminal, plain lines elsewhere.
+
+    Use it as a context manager; `teller.notify` is the worker's `notify`.
+    """
+
+    def __init__(self) -> None:
+        self._console = _console(True)
+        self._live: Progress | None = None
+        self._task: TaskID | None = None
+        self._told = -1
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal and not _quiet:
+            from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415
+
+            self._live = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(bar_width=24),
+                TextColumn("{task.fields[state]}", markup=False),
+                console=self._console,
+                transient=True,
+            )
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def notify(self, event: Event) -> None:
+        """Tell a person about `event`."""
+        if isinstance(event, Warned):
+            warn(event.text)
+        elif isinstance(event, Stage):
+            self._told = -1
+            note(f"• {say(event.name, **event.values)}")
+        elif isinstance(event, StepDone):
+            self._progress(say("screen.step"), event.step, event.total_steps, _step_line(event))
+        elif isinstance(event, Answered):
+            self._progress(
+                say("screen.answers"), event.done, event.total, f"{event.done}/{event.total}"
+            )
+        elif isinstance(event, Evaluated):
+            note(say("screen.evaluated", step=event.step, loss=f"{event.loss:.4f}"))
+        elif isinstance(event, Saved):
+            note(say("screen.saved", step=event.step, path=event.path))
+
+    def _progress(self, name: str, done: int, total: int, state: str) -> None:
+        if self._live is None:
+            # Without a terminal: some twenty lines a run, and the last.
+            if done * 20 // total > self._told or done == total:
+                self._told = done * 20 // total
+                note(f"  {name} {state}")
+            return
+        if self._task is None:
+            self._task = self._live.add_task(name, total=total, state=state)
+        self._live.update(
+            self._task,
+            description=name,
+            completed=done,
+            total=total,
+            state=state,
+            visible=done < total,
+        )
+
+
+def _step_line(event: StepDone) -> str:
+    minutes, seconds = divmod(round(event.seconds_left), 60)
+    return say(
+        "screen.step_state",
+        step=event.step,
+        total=event.total_steps,
+        loss=f"{event.loss:.4f}",
+        rate=f"{event.learning_rate:.2e}",
+        speed=f"{event.tokens_per_second:,.0f}",
+        left=f"{minutes}:{seconds:02d}",
+    )

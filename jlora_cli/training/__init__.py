@@ -1,0 +1,1 @@
+"""A settled run -> a finished run folder."""

@@ -1,0 +1,143 @@
+"""The demo's path, step after step: the same workers that the commands call, without network."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from jlora_cli.dataset import Message
+from jlora_cli.diagnosis import diagnose
+from jlora_cli.evaluation import Evaluation, Terms, evaluate
+from jlora_cli.events import Notify, Stage, ignore
+from jlora_cli.generation import Sampling, load_answerer
+from jlora_cli.machine import read_machine
+from jlora_cli.merging import Merged, merge
+from jlora_cli.model import Placement
+from jlora_cli.preparing import Rules, load_data, prepare
+from jlora_cli.proposal import propose
+from jlora_cli.run_folder import open_source
+from jlora_cli.training.session import train
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jlora_cli.generation import Answer, Answerer
+
+SUFFIX = "にゃ"
+PROFILE = "cpu-small"
+_GREEDY = Sampling(max_new_tokens=64, temperature=0.0)
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What the demo reached. Shares are of the held-out prompts, from 0 to 1."""
+
+    seconds: float
+    run: Path
+    prompts: list[str]
+    base: list[Answer]
+    tuned: list[Answer]
+    merged: list[Answer]
+    evaluation: Evaluation
+    verification: Merged
+
+    def suffix_share(self, answers: list[Answer]) -> float:
+        """The share of answers that end in 「にゃ」."""
+        return sum(answer.text.endswith(SUFFIX) for answer in answers) / len(answers)
+
+    @property
+    def eos_share(self) -> float:
+        """The share of all answers, of base, tuned and merged model, that ended by themselves."""
+        answers = [*self.base, *self.tuned, *self.merged]
+        return sum(answer.finish_reason == "eos" for answer in answers) / len(answers)
+
+    def as_json(self) -> dict[str, object]:
+        named = {"base": self.base, "tuned": self.tuned, "merged": self.merged}
+        return {
+            "seconds": round(self.seconds, 1),
+            "suffix_share": {name: self.suffix_share(answers) for name, answers in named.items()},
+            "eos_share": self.eos_share,
+            "max_logit_difference": self.verification.max_logit_difference,
+            "same_greedy_text": [a.text for a in self.tuned] == [a.text for a in self.merged],
+            "perplexity": {
+                "base": self.evaluation.base.perplexity if self.evaluation.base else None,
+                "tuned": self.evaluation.tuned.perplexity,
+            },
+            "run": str(self.run),
+            "answers": [
+                {"prompt": prompt, "base": b.text, "tuned": t.text, "merged": m.text}
+                for prompt, b, t, m in zip(
+                    self.prompts, self.base, self.tuned, self.merged, strict=True
+                )
+            ],
+        }
+
+
+def held_out_prompts() -> list[str]:
+    """The 20 prompts that stand in neither the training nor the validation rows."""
+    text = (
+        resources.files("jlora_cli").joinpath("assets/demo_data/prompts.jsonl").read_text("utf-8")
+    )
+    return [json.loads(line)["prompt"] for line in text.splitlines() if line]
+
+
+def walk(output: Path, notify: Notify = ignore) -> Walk:
+    """The whole path into `output`: data/, run/ and merged/.
+
+    Raises:
+        JloraError: the output is in use, or a step failed.
+    """
+    begun = time.monotonic()
+    data, run, merged_folder = output / "data", output / "run", output / "merged"
+
+    def typed(command: str) -> None:
+        notify(Stage("demo.stage.command", {"command": command}))
+
+    typed("jlora env-check")
+    machine = read_machine()
+    worst = sum(item.severity == "error" for item in diagnose(machine))
+    notify(Stage("demo.stage.checked", {"errors": worst, "cores": machine.cores}))
+
+    typed(f"jlora prepare demo --validation demo-validation --output {data}")
+    prepare(["demo"], output=data, rules=Rules(validation="demo-validation"), notify=notify)
+
+    typed(f"jlora train --profile {PROFILE} --model demo --data {data} --output {run}")
+    options = {"model": "demo", "data": str(data), "output": str(run)}
+    train(propose(PROFILE, options, machine), notify)
+
+    typed(
+        f"jlora evaluate {run} --data {data / 'validation.jsonl'} --compare-base --expect {SUFFIX}$"
+    )
+    artifact = open_source(str(run))
+    examples = load_data(str(data / "validation.jsonl")).examples
+    terms = Terms(_GREEDY, expect=f"{SUFFIX}$", compare_base=True)
+    evaluation = evaluate(artifact, examples, Placement(), terms, notify)
+
+    typed(f"jlora merge {run} --output {merged_folder}")
+    prompts = held_out_prompts()
+    verification = merge(artifact, merged_folder, prompts=prompts, notify=notify)
+
+    typed(f"jlora infer {run} --prompt {prompts[0]} --temperature 0")
+    answerer = load_answerer(artifact, Placement())
+    tuned = _answers(answerer, prompts, notify)
+    with answerer.model.disable_adapter():
+        base = _answers(answerer, prompts, notify)
+    whole = load_answerer(open_source(str(merged_folder)), Placement())
+    return Walk(
+        seconds=time.monotonic() - begun,
+        run=run,
+        prompts=prompts,
+        base=base,
+        tuned=tuned,
+        merged=_answers(whole, prompts, notify),
+        evaluation=evaluation,
+        verification=verification,
+    )
+
+
+def _answers(answerer: Answerer, prompts: list[str], notify: Notify) -> list[Answer]:
+    turns = [[Message("user", prompt)] for prompt in prompts]
+    return answerer.answer_many(turns, _GREEDY, batch_size=10, notify=notify)
