@@ -1,0 +1,47 @@
+# `make demo` and `make test` work in a fresh clone: each sets up what it needs in .venv first.
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python)
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+FILES := jlora_cli tests tools benchmarks
+
+.PHONY: demo test check fix picture clean help
+
+help:           ## what each target does
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+
+demo: .venv/.train      ## the main job on the embedded base and data, without network
+	$(BIN)/jlora demo
+
+test: .venv/.dev        ## the tests, with branch coverage
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+check: .venv/.dev       ## format, lint, types and import contracts
+	$(BIN)/ruff format --check $(FILES)
+	$(BIN)/ruff check $(FILES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: .venv/.dev         ## repair what format and lint can repair
+	$(BIN)/ruff check --fix $(FILES)
+	$(BIN)/ruff format $(FILES)
+
+picture: .venv/.train   ## draw docs/demo.svg, the README's picture, anew
+	$(BIN)/jlora demo --svg docs/demo.svg
+
+clean:          ## remove the environment and what was built
+	rm -rf .venv dist build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv/bin-made:
+	$(PYTHON) -m venv .venv
+	$(PIP) --upgrade "pip>=25.1"
+	@touch $@
+
+# torch first and by itself: a GPU build that is there already satisfies the line and stays.
+.venv/.train: .venv/bin-made pyproject.toml constraints.txt
+	$(PIP) --constraint constraints.txt torch
+	$(PIP) --constraint constraints.txt --editable ".[train]"
+	@touch $@
+
+.venv/.dev: .venv/.train
+	$(PIP) --constraint constraints.txt --group dev
+	@touch $@
