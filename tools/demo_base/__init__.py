@@ -1,0 +1,1 @@
+"""The embedded demo base: its corpus, its vocabulary and its pre-training."""
