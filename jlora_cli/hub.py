@@ -2,19 +2,32 @@
 
 A path that exists is never looked up on a hub, and a string that looks like a path is never
 downloaded. Only safetensors weights and data files are fetched: no pickles, no code. This file
-knows no rows and no tensors.
+knows no tensors, and rows only where `datasets` has to unpack them into a file first.
 """
 
 from __future__ import annotations
 
 import errno
+import importlib.util
+import json
+import lzma
 import os
 import re
 import sys
+import zipfile
+import zlib
+from contextlib import suppress
+from datetime import date, time
+from decimal import Decimal
+from glob import escape
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from jlora_cli.errors import JloraError, refuse
+from jlora_cli.machine import install_line, read_machine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DEMO = "demo"
 ASSETS = Path(__file__).parent / "assets"
@@ -34,10 +47,24 @@ CONFIG_FILES = (
     "chat_template*",
 )
 WEIGHT_FILES = ("*.safetensors", "*.safetensors.index.json")
-DATA_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".jsonl.gz")
+LINES_AND_TABLES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
+DATA_SUFFIXES = (*LINES_AND_TABLES, ".parquet", *(kind + ".gz" for kind in LINES_AND_TABLES))
+# What only `datasets` opens. No .txt and no .tar: a licence is no row, nor is a picture.
+LOADED_SUFFIXES = (
+    ".arrow",
+    ".zip",
+    *(kind + packed for kind in LINES_AND_TABLES for packed in (".bz2", ".xz", ".zst")),
+)
 # Not rows, although their names end like rows.
-NOT_DATA = ("dataset_infos.json", "dataset_info.json", "state.json")
-FILE_SUFFIXES = (*DATA_SUFFIXES, ".gz", ".txt", ".zip", ".yaml", ".yml", ".safetensors", ".bin")
+NOT_DATA = ("dataset_infos.json", "dataset_info.json", "dataset_dict.json", "state.json")
+NO_FILE = "/"  # a pattern that no file of a repository matches
+BATCH_ROWS = 1000
+SHOWN_FILES = 4
+FILE_SUFFIXES = (
+    *DATA_SUFFIXES,
+    *LOADED_SUFFIXES,
+    *(".gz", ".txt", ".yaml", ".yml", ".safetensors", ".bin"),
+)
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?(@[\w./-]+)?", re.ASCII)
 SPLITS = {
     "train": re.compile("train", re.IGNORECASE),
@@ -97,30 +124,29 @@ def load_hub_rows(dataset_id: str, *, split: str = "train") -> list[Path]:
     """The data files of one split of a hub data set, downloaded.
 
     A file belongs to a split whose name is in its path; without any such name, all files do.
-    The files are read as local ones are, row by row: no loader in between guesses columns.
+    The files are read as local ones are, row by row: no loader in between guesses columns. Only
+    where there is none of that kind does `datasets` unpack what there is, into one JSONL file.
 
     Raises:
         JloraError: the hub did not give them, or there are none.
     """
     names = _listed(dataset_id)
-    patterns = (
-        ["*" + suffix for suffix in DATA_SUFFIXES] if names is None else of_split(names, split)
-    )
-    folder = _fetch(dataset_id, "dataset", patterns, [*NOT_DATA]) if patterns else None
-    here = sorted(path for path in folder.rglob("*") if path.is_file()) if folder else []
-    chosen = of_split([str(path.relative_to(folder)) for path in here], split) if folder else []
-    if folder is None or not chosen:
-        suffixes = ", ".join(DATA_SUFFIXES)
+    plain = of_split(names, split)
+    chosen = plain or of_split(names, split, LOADED_SUFFIXES)
+    if not chosen:
+        suffixes = ", ".join((*LINES_AND_TABLES, ".parquet", ".arrow", ".zip"))
         raise refuse("hub.no_data_files", name=dataset_id, split=split, suffixes=suffixes)
-    return [folder / name for name in chosen]
+    folder = _fetch(dataset_id, "dataset", [escape(name) for name in chosen], [])
+    files = [folder / name for name in chosen]
+    return files if plain else [_unpacked(files, dataset_id, split, folder.name)]
 
 
-def of_split(names: list[str], split: str) -> list[str]:
+def of_split(names: list[str], split: str, suffixes: tuple[str, ...] = DATA_SUFFIXES) -> list[str]:
     """Which of these repository files hold rows of `split`."""
     data = [
         name
         for name in sorted(names)
-        if name.lower().endswith(DATA_SUFFIXES)
+        if name.lower().endswith(suffixes)
         and Path(name).name not in NOT_DATA
         and not any(part.startswith(".") for part in Path(name).parts)
     ]
@@ -150,10 +176,10 @@ def is_here(path: Path) -> bool:
         return False
 
 
-def _listed(dataset_id: str) -> list[str] | None:
-    """The files of a data set's repository; None where only the cache can say."""
+def _listed(dataset_id: str) -> list[str]:
+    """The files of a data set's repository; as the cache knows them where the hub is away."""
     if is_offline():
-        return None
+        return _cached_names(dataset_id)
     from huggingface_hub import HfApi  # noqa: PLC0415 - start-up stays light
 
     name, _, revision = dataset_id.partition("@")
@@ -164,14 +190,124 @@ def _listed(dataset_id: str) -> list[str] | None:
     except _fetch_errors() as error:
         if _is_final(error):
             raise _translated(error, dataset_id) from error
-        return None
+        return _cached_names(dataset_id)
     return [sibling.rfilename for sibling in about.siblings or []]
+
+
+def _cached_names(dataset_id: str) -> list[str]:
+    """The repository's files of an earlier download, those included that were not fetched.
+
+    So a shard that an interrupted download left out is missed, and another split's is not.
+    """
+    import huggingface_hub  # noqa: PLC0415 - start-up stays light
+
+    folder = _fetch(dataset_id, "dataset", [NO_FILE], [])
+    # Not in huggingface_hub 1.x, which keeps no such list.
+    list_tree = getattr(huggingface_hub, "get_cached_repo_tree", None)
+    if list_tree is not None:
+        name, cache = dataset_id.partition("@")[0], os.environ.get("HF_HUB_CACHE")
+        # What another program fetched one by one has no list either.
+        with suppress(huggingface_hub.errors.CachedRepoTreeNotFoundError):
+            tree = list_tree(name, repo_type="dataset", revision=folder.name, cache_dir=cache)
+            return [file.path for file in tree]
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*.*")]
+
+
+def _unpacked(files: list[Path], dataset_id: str, split: str, commit: str) -> Path:
+    """The rows of `files` as one JSONL file in the cache of `datasets`, made once per commit.
+
+    Raises:
+        JloraError: `datasets` is missing, or cannot read them. Nothing half-written is left.
+    """
+    from huggingface_hub import constants  # noqa: PLC0415 - start-up stays light
+
+    name = dataset_id.partition("@")[0]
+    cache = Path(os.environ.get("HF_DATASETS_CACHE") or Path(constants.HF_HOME) / "datasets")
+    made = cache.expanduser() / "jlora" / name.replace("/", "--") / commit / f"{split}.jsonl"
+    if made.is_file():
+        return made
+    if importlib.util.find_spec("datasets") is None:
+        line = install_line(read_machine(), ["datasets"]).replace("\n", " && ")
+        raise refuse("hub.needs_datasets", name=name, files=_shown(files), line=line)
+    try:
+        _write_rows(files, made)
+    except _reading_errors() as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise _of_system(error, name) from error
+        why = (str(error) or type(error).__name__).splitlines()[0]
+        raise refuse("hub.unreadable", name=name, files=_shown(files), why=why) from error
+    return made
+
+
+def _write_rows(files: list[Path], made: Path) -> None:
+    """Write what `datasets` reads from `files` as JSON lines: whole or not at all."""
+    made.parent.mkdir(parents=True, exist_ok=True)
+    partial = made.with_name(f".{made.name}.partial-{os.getpid()}")
+    try:
+        with partial.open("w", encoding="utf-8", newline="\n") as file:
+            for row in _loaded_rows(files, made.parent):
+                file.write(json.dumps(row, ensure_ascii=False, default=_as_text) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(made)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _loaded_rows(files: list[Path], folder: Path) -> Iterator[dict[str, object]]:
+    """What `datasets` makes of `files`, which are here: it asks no hub, so knows no endpoint.
+
+    `folder` has no README that could name other files. Streaming, because that leaves no second
+    copy of the rows in the cache; as Arrow, because that decodes no pictures. There is no
+    `trust_remote_code` to switch off since datasets 4: it runs no code of a repository.
+    """
+    import datasets
+
+    datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
+    rows = datasets.load_dataset(
+        str(folder),
+        data_files={"rows": [escape(str(file)) for file in files]},
+        split="rows",
+        streaming=True,
+        cache_dir=str(folder),
+    )
+    for batch in rows.with_format("arrow").iter(BATCH_ROWS):
+        yield from batch.to_pylist()
+
+
+def _as_text(value: object) -> str:
+    """A date or an exact number as text; JSON has neither, and bytes are no text at all."""
+    if isinstance(value, (date, time, Decimal)):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no text")
+
+
+def _reading_errors() -> tuple[type[Exception], ...]:
+    """What `datasets` and the readers below it raise for files that they cannot read."""
+    kinds = {
+        "pyarrow": "ArrowException",
+        "datasets.exceptions": "DatasetsError",
+        "datasets.table": "CastError",
+    }
+    loaded = [getattr(sys.modules[name], kinds[name]) for name in kinds if name in sys.modules]
+    packed = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError)
+    found = (OSError, ValueError, TypeError, LookupError, RuntimeError, ImportError)
+    return (*found, *packed, *loaded)
+
+
+def _shown(files: list[Path]) -> str:
+    more = ", …" if len(files) > SHOWN_FILES else ""
+    return ", ".join(file.name for file in files[:SHOWN_FILES]) + more
 
 
 def _fetch(source: str, kind: str, allow: list[str], ignore: list[str]) -> Path:
     from huggingface_hub import snapshot_download  # noqa: PLC0415 - start-up stays light
+    from huggingface_hub.utils.tqdm import disable_progress_bars  # noqa: PLC0415
 
     name, _, revision = source.partition("@")
+    if not sys.stderr.isatty() and "HF_HUB_DISABLE_PROGRESS_BARS" not in os.environ:
+        disable_progress_bars()
     try:
         folder = snapshot_download(
             name,

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import json
+import re
 import sys
+import zipfile
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -237,6 +242,7 @@ def test_data_set_from_the_cache(server, tmp_path, monkeypatch):
     server.datasets["org/rows"] = make_dataset(tmp_path / "d", files)
     online = hub.load_hub_rows("org/rows", split="train")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert hub.load_hub_rows("org/rows", split="train") == online
     assert [path.name for path in online] == ["train.jsonl"]
     with pytest.raises(JloraError, match="HF_HUB_OFFLINE"):
         hub.load_hub_rows("org/other")
@@ -249,10 +255,205 @@ def test_data_set_whose_hub_went_away_comes_from_the_cache(server, tmp_path, mon
     assert hub.load_hub_rows("org/rows") == online
 
 
-def test_data_set_without_rows_is_refused(server, tmp_path):
-    server.datasets["org/none"] = make_dataset(tmp_path / "d", {"README.md": "", "a.arrow": ""})
+@pytest.mark.parametrize("files", [{"README.md": "# x"}, {"test.arrow": ""}, {"a.parquet.md": ""}])
+def test_data_set_without_rows_is_refused(server, tmp_path, files):
+    server.datasets["org/none"] = make_dataset(tmp_path / "d", files)
     with pytest.raises(JloraError, match='no data file of the split "train"'):
         hub.load_hub_rows("org/none")
+    assert not any("/resolve/" in path for _, path, _ in server.seen)
+
+
+def test_offline_rows_need_only_their_own_split(server, tmp_path, monkeypatch):
+    files = {"data/train.jsonl": json.dumps(ROW), "data/test.jsonl": json.dumps(ROW)}
+    server.datasets["org/rows"] = make_dataset(tmp_path / "d", files)
+    online = hub.load_hub_rows("org/rows")
+    asked = len(server.seen)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert hub.load_hub_rows("org/rows") == online
+    assert len(server.seen) == asked
+    with pytest.raises(JloraError, match="HF_HUB_OFFLINE"):
+        hub.load_hub_rows("org/rows", split="test")
+
+
+def test_offline_misses_the_shard_that_was_not_fetched(server, tmp_path, monkeypatch):
+    files = {f"train-{number}.jsonl": json.dumps(ROW) for number in range(2)}
+    server.datasets["org/rows"] = make_dataset(tmp_path / "d", files)
+    hub.load_hub_rows("org/rows")[1].unlink()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(JloraError, match=r"not \(wholly\) in the local cache"):
+        hub.load_hub_rows("org/rows")
+
+
+def no_list(*_, **__):
+    from huggingface_hub.errors import CachedRepoTreeNotFoundError
+
+    raise CachedRepoTreeNotFoundError
+
+
+@pytest.mark.parametrize("list_tree", [None, no_list])
+def test_offline_rows_of_a_cache_without_a_list(server, tmp_path, monkeypatch, list_tree):
+    """As huggingface_hub 1.x leaves it, or a program that fetched file by file."""
+    files = {"train.jsonl": json.dumps(ROW), "README.md": "", "test.jsonl": json.dumps(ROW)}
+    server.datasets["org/rows"] = make_dataset(tmp_path / "d", files)
+    online = hub.load_hub_rows("org/rows")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.get_cached_repo_tree", list_tree, raising=False)
+    assert hub.load_hub_rows("org/rows") == online
+
+
+RECORDS = [
+    {"instruction": "ｶﾞの Ａ１は？\n二行目", "output": "🐈にゃ"},
+    {"instruction": "髙﨑さんと𠮷野家", "output": "「はい」\u2028そう"},
+]
+
+
+def save_arrow(path, records):
+    """One Arrow file: the stream that `save_to_disk` of datasets writes."""
+    import pyarrow
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = pyarrow.Table.from_pylist(records)
+    with pyarrow.OSFile(str(path), "wb") as sink, pyarrow.ipc.new_stream(sink, table.schema) as out:
+        out.write_table(table)
+
+
+@pytest.fixture
+def arrow(server, monkeypatch, tmp_path):
+    """A data set as `save_to_disk` lays it out: no file that jlora reads itself."""
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "datasets"))
+    folder = tmp_path / "repos/arrow [1]"
+    save_arrow(folder / "train/data-00000-of-00002.arrow", RECORDS[:1])
+    save_arrow(folder / "train/data-00001-of-00002.arrow", RECORDS[1:])
+    save_arrow(folder / "test/data-00000-of-00001.arrow", [{"instruction": "試験", "output": "x"}])
+    for name in ("dataset_dict.json", "train/state.json", "train/dataset_info.json"):
+        (folder / name).write_text('{"splits": ["train", "test"]}', encoding="utf-8")
+    server.datasets["org/arrow"] = Repository({"main": folder})
+    return "org/arrow"
+
+
+def texts(loaded):
+    return [[turn["content"] for turn in each.as_record()["messages"]] for each in loaded.examples]
+
+
+def test_arrow_files_become_rows(server, arrow, tmp_path):
+    loaded = preparing.load_data(arrow)
+    assert loaded.format == "alpaca"
+    assert texts(loaded) == [[row["instruction"], row["output"]] for row in RECORDS]
+    assert loaded.examples[1].origin == "train.jsonl:2"
+    assert not any("test/" in path for _, path, _ in server.seen)
+    commit = server.datasets[arrow].commit("main")
+    made = tmp_path / "datasets/jlora/org--arrow" / commit / "train.jsonl"
+    lines = made.read_text(encoding="utf-8").split("\n")
+    assert [json.loads(line) for line in lines[:-1]] == RECORDS
+    assert [path.name for path in made.parent.iterdir() if path.suffix != ".lock"] == [made.name]
+
+
+def test_arrow_rows_are_made_once_and_read_offline(server, arrow, monkeypatch):
+    (online,) = hub.load_hub_rows(arrow)
+    asked, made = len(server.seen), online.stat().st_mtime_ns
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert hub.load_hub_rows(arrow) == [online]
+    assert (len(server.seen), online.stat().st_mtime_ns) == (asked, made)
+
+
+def test_arrow_rows_are_made_offline_from_the_downloaded_files(server, arrow, monkeypatch):
+    (online,) = hub.load_hub_rows(arrow)
+    rows = online.read_bytes()
+    online.unlink()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert hub.load_hub_rows(arrow) == [online]
+    assert online.read_bytes() == rows
+
+
+def test_another_revision_has_rows_of_its_own(server, arrow, tmp_path):
+    save_arrow(tmp_path / "old/data.arrow", [{"instruction": "旧版", "output": "v1"}])
+    server.datasets[arrow].revisions["v1"] = tmp_path / "old"
+    assert texts(preparing.load_data(f"{arrow}@v1")) == [["旧版", "v1"]]
+    assert len(texts(preparing.load_data(arrow))) == 2
+
+
+def test_zip_of_jsonl_becomes_rows(server, arrow, tmp_path):
+    (tmp_path / "zip").mkdir()
+    dated = [row | {"asked": "2026-11-03 10:00:00"} for row in RECORDS]
+    with zipfile.ZipFile(tmp_path / "zip/rows.zip", "w") as packed:
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in dated)
+        packed.writestr("inner/rows.jsonl", lines)
+    server.datasets["org/zip"] = Repository({"main": tmp_path / "zip"})
+    (made,) = hub.load_hub_rows("org/zip")
+    rows = [json.loads(line) for line in made.read_text(encoding="utf-8").strip("\n").split("\n")]
+    assert rows == dated
+
+
+def test_unpacking_says_nothing_on_the_terminal(arrow, capfd):
+    hub.load_hub_rows(arrow)
+    assert capfd.readouterr() == ("", "")
+
+
+def unreadable(server, tmp_path, name, content):
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / name).write_bytes(content)
+    server.datasets["org/bad"] = Repository({"main": tmp_path / "bad"})
+    with pytest.raises(JloraError) as caught:
+        hub.load_hub_rows("org/bad")
+    assert not list((tmp_path / "datasets").rglob("*.jsonl*"))
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("rows.arrow", b""),
+        ("rows.arrow", "矢".encode() * 90),
+        ("rows.zip", b"PK\x03\x04 and no more"),
+        ("rows.jsonl.xz", b"no xz"),
+        ("rows.csv.bz2", b"no bz2"),
+    ],
+)
+def test_damaged_files_are_refused_by_name(server, arrow, tmp_path, name, content, capfd):
+    error = unreadable(server, tmp_path, name, content)
+    assert error.problem.startswith(f"{name} of org/bad cannot be read as rows: ")
+    assert "hf download --repo-type dataset org/bad" in error.remedy
+    assert "\n" not in error.problem
+    assert capfd.readouterr() == ("", "")
+
+
+def test_rows_of_bytes_are_refused_whole(server, arrow, tmp_path):
+    """The first row is text, the second a picture: not one row is left behind."""
+    import io
+
+    import pyarrow
+
+    buffer = io.BytesIO()
+    table = pyarrow.table({"instruction": ["絵", "絵"], "output": [None, b"\x89PNG"]})
+    with pyarrow.ipc.new_stream(buffer, table.schema) as out:
+        out.write_table(table)
+    error = unreadable(server, tmp_path, "rows.arrow", buffer.getvalue())
+    assert error.problem == "rows.arrow of org/bad cannot be read as rows: bytes is no text"
+
+
+def test_missing_datasets_package_says_how_to_install_it(arrow, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name == "datasets" else find(name)
+    )
+    with pytest.raises(JloraError) as caught:
+        hub.load_hub_rows(arrow)
+    assert "only the package datasets opens: data-00000-of-00002.arrow, " in caught.value.problem
+    assert re.search(r'pip install "datasets[>=.\d]+"', caught.value.remedy)
+
+
+def test_full_disk_while_unpacking_is_named(arrow, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(JloraError, match="the disk is full: org/arrow"):
+        hub.load_hub_rows(arrow)
+
+
+def test_dates_and_exact_numbers_become_text():
+    assert hub._as_text(datetime(2026, 11, 3, 10, 0, tzinfo=UTC)) == "2026-11-03 10:00:00+00:00"
+    assert hub._as_text(Decimal("0.10")) == "0.10"
 
 
 def test_unknown_data_set_is_named(server):

@@ -108,4 +108,19 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{suffixes} で終わるファイルのあるデータセットを選ぶか、ダウンロードしてファイルを指"
         "定してください。",
     ),
+    "hub.needs_datasets": (
+        "the rows of {name} are in a form that only the package datasets opens: {files}.",
+        "{name} の行は、datasets パッケージでしか開けない形式です：{files}。",
+    ),
+    "hub.needs_datasets.fix": ("{line}", "{line}"),
+    "hub.unreadable": (
+        "{files} of {name} cannot be read as rows: {why}",
+        "{name} の {files} を行として読めません：{why}",
+    ),
+    "hub.unreadable.fix": (
+        "unpack or convert it to JSONL yourself (hf download --repo-type dataset {name}), and "
+        "give that file.",
+        "hf download --repo-type dataset {name} で取得し、JSONL に変換したファイルを指定してく"
+        "ださい。",
+    ),
 }
