@@ -20,12 +20,18 @@ GIB = 2**30
 # A process that has imported torch, transformers and peft holds this much before any weight
 # (measured: resident set of `python -c "import torch, transformers, peft"` on Linux).
 RUNTIME_GIB = 0.6
+# Architectures whose input and output embeddings are one unless config.json says otherwise.
+_TIED = ("gpt2", "gemma")
 _WEIGHT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "8bit": 1.1, "4bit": 0.6}
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The numbers of a model's config.json that sizes follow from."""
+    """The numbers of a model's config.json that sizes follow from.
+
+    `queries` and `keys` are the widths of all query heads and of all key heads, which differ with
+    grouped-query attention.
+    """
 
     model_type: str
     layers: int
@@ -34,47 +40,68 @@ class Shape:
     vocabulary: int
     context: int
     tied: bool
+    queries: int
+    keys: int
 
     @property
     def parameters(self) -> int:
         """Weights of the base: embeddings, attention and feed-forward layers."""
-        gated = 2 if self.model_type in ("gpt2", "gpt_neox") else 3
-        layer = 4 * self.hidden**2 + gated * self.hidden * self.intermediate
+        linear = self._linear_layers(auto_targets(self.model_type))
+        learned = self.context * self.hidden if self.model_type == "gpt2" else 0
         embeddings = self.vocabulary * self.hidden * (1 if self.tied else 2)
-        return self.layers * layer + embeddings
+        return self.layers * sum(before * after for before, after in linear) + embeddings + learned
 
-    def adapter_parameters(self, rank: int, targets: Sequence[str]) -> int:
-        """Weights of a LoRA adapter: rank times the sum of each layer's width in and out."""
-        h, i = self.hidden, self.intermediate
+    def adapter_parameters(self, rank: int, targets: Sequence[str], *, dora: bool = False) -> int:
+        """Weights of a LoRA adapter: rank times each layer's width in and out.
+
+        DoRA adds a magnitude for each output (Liu et al. 2024, eq. 5).
+        """
+        linear = self._linear_layers(targets)
+        magnitudes = sum(after for _, after in linear) if dora else 0
+        return self.layers * (rank * sum(map(sum, linear)) + magnitudes)
+
+    def _linear_layers(self, names: Sequence[str]) -> list[tuple[int, int]]:
+        """(width in, width out) of a block's linear layers called `names`."""
+        h, i, q, k = self.hidden, self.intermediate, self.queries, self.keys
         widths = {
-            "c_attn": 4 * h,
-            "query_key_value": 4 * h,
-            "c_fc": h + i,
-            "dense_h_to_4h": h + i,
-            "dense_4h_to_h": h + i,
-            "gate_proj": h + i,
-            "up_proj": h + i,
-            "down_proj": h + i,
+            "c_attn": [(h, 3 * h)],
+            "c_proj": [(h, h), (i, h)],  # the attention's and the feed-forward's share the name
+            "c_fc": [(h, i)],
+            "query_key_value": [(h, 3 * h)],
+            "dense_h_to_4h": [(h, i)],
+            "dense_4h_to_h": [(i, h)],
+            "q_proj": [(h, q)],
+            "k_proj": [(h, k)],
+            "v_proj": [(h, k)],
+            "o_proj": [(q, h)],
+            "gate_proj": [(h, i)],
+            "up_proj": [(h, i)],
+            "down_proj": [(i, h)],
         }
-        return self.layers * rank * sum(widths.get(name, 2 * h) for name in targets)
+        return [width for name in names for width in widths.get(name, [(h, h)])]
 
 
 def read_shape(config: dict[str, Any]) -> Shape:
     """The shape that a model's config.json tells; nested text configs (Gemma 3) included."""
-    config = {**config, **config.get("text_config", {})}
+    config = {**config, **(config.get("text_config") or {})}
 
     def first(*names: str, default: int) -> int:
         return next((int(config[n]) for n in names if config.get(n)), default)
 
+    model_type = str(config.get("model_type", ""))
     hidden = first("hidden_size", "n_embd", default=0)
+    heads = first("num_attention_heads", "n_head", default=1)
+    width = first("head_dim", default=hidden // heads)
     return Shape(
-        model_type=str(config.get("model_type", "")),
+        model_type=model_type,
         layers=first("num_hidden_layers", "n_layer", default=0),
         hidden=hidden,
         intermediate=first("intermediate_size", "n_inner", default=4 * hidden),
         vocabulary=first("vocab_size", default=0),
         context=first("max_position_embeddings", "n_positions", default=2048),
-        tied=bool(config.get("tie_word_embeddings", config.get("model_type") == "gpt2")),
+        tied=bool(config.get("tie_word_embeddings", model_type.startswith(_TIED))),
+        queries=heads * width,
+        keys=first("num_key_value_heads", default=heads) * width,
     )
 
 
@@ -219,7 +246,8 @@ def memory_terms(
     quantized = config.quantization != "none"
     base_bytes = _WEIGHT_BYTES[config.quantization if quantized else config.precision]
     targets = _targets(config.lora_targets, shape.model_type)
-    adapter = shape.adapter_parameters(config.lora_r, targets)
+    dora = config.lora_variant == "dora"
+    adapter = shape.adapter_parameters(config.lora_r, targets, dora=dora)
     tokens = config.batch_size * longest
     values = 2 if config.gradient_checkpointing is True else 34
     width = 4 if config.precision == "float32" else 2

@@ -61,7 +61,7 @@ def inspect(
     """Everything worth saying before step 1; empty for a healthy run."""
     rows, unk_id = material.rows, material.unk_id
     return [
-        *_of_supervision(plan, format, rows, unk_id),
+        *_of_supervision(config, plan, format, material),
         *_of_rows(plan, rows, material.validation),
         *_of_text(format, rows, unk_id, material.answers_with_newlines),
         *_of_steps(config, plan),
@@ -70,10 +70,12 @@ def inspect(
 
 
 def _of_supervision(
-    plan: Plan, format: PromptFormat, rows: Sequence[Encoded], unk_id: int | None
+    config: RunConfig, plan: Plan, format: PromptFormat, material: Material
 ) -> Iterator[Finding]:
+    rows, unk_id = material.rows, material.unk_id
     if plan.supervised_tokens == 0:
-        yield found("no-supervised-tokens", rows=plan.rows, dropped=plan.dropped_rows)
+        numbers = {"rows": plan.rows, "dropped": plan.dropped_rows}
+        yield found("no-supervised-tokens", data=config.data, **numbers)
         return
     ends = {format.eos_id, format.turn_end_id}
     without = sum(not ends.intersection(row.labels) and not row.shortened for row in rows)
@@ -129,7 +131,8 @@ def _of_steps(config: RunConfig, plan: Plan) -> Iterator[Finding]:
 def _of_place(config: RunConfig, plan: Plan, in_use: bool) -> Iterator[Finding]:
     if in_use:
         yield found("output-in-use", path=config.output)
-    if plan.memory_gib["total"] > plan.available_gib:
+    # A machine that does not tell its free memory is read as 0.
+    if 0 < plan.available_gib < plan.memory_gib["total"]:
         yield found(
             "memory-exceeded",
             needed=f"{plan.memory_gib['total']:.1f}",

@@ -280,7 +280,8 @@ def _add_validation(gathered: _Gathered, source: str, rules: Rules) -> None:
 def _count_tokens(gathered: _Gathered, audit: Audit, notify: Notify) -> dict[str, float]:
     notify(Stage("prepare.counting", {"model": audit.model}))
     folder = find_model(audit.model, what="config")
-    tokens = count_tokens(folder, [example for _, example in gathered.train], audit.template)
+    examples = [example for _, example in gathered.train]
+    tokens = count_tokens(folder, audit.model, examples, audit.template)
     limit = audit.max_length
     if limit is not None and tokens["longest"] > limit:
         longest = int(tokens["longest"])

@@ -75,13 +75,15 @@ class Proposal:
         """The same for a run folder that holds an unfinished run: it may be in use.
 
         Raises:
-            JloraError: no output was named, or its run is finished.
+            JloraError: no output was named, its run is finished, or it has no checkpoint.
         """
         if self.resolved.sources["output"].origin == "auto":
             raise refuse("resume.no_output")
-        record = Path(self.config.output or "") / RECORD
-        if record.is_file() and read_record(record.parent).get("status") == "finished":
-            raise refuse("resume.finished", path=record.parent)
+        run = Path(self.config.output or "")
+        if (run / RECORD).is_file() and read_record(run).get("status") == "finished":
+            raise refuse("resume.finished", path=run)
+        if not any(run.glob("checkpoints/step-*")):
+            raise refuse("resume.nothing", path=run)
         found = [item for item in self.findings if item.id != "output-in-use"]
         return replace(self, findings=found)
 
@@ -118,7 +120,8 @@ def propose(profile: str, options: Mapping[str, object], machine: Machine) -> Pr
     template = choose_template(config.template, tokenizer, data.examples)
     format = format_for(tokenizer, template, config.model)
     resolved = settle_max_length(_settle_rest(resolved, shape, template), shape.context)
-    train, validation = _encode(resolved.config, Prompter(tokenizer, format), data, held_out)
+    prompter = Prompter(tokenizer, format)
+    train, validation = _encode(resolved.config, prompter, data, held_out)
     resolved = settle_for_data(resolved, rows=len(train.rows), validation_rows=len(validation.rows))
     config = resolved.config
     plan = make_plan(config, shape, machine, train, validation_rows=len(validation.rows))
@@ -138,7 +141,7 @@ def propose(profile: str, options: Mapping[str, object], machine: Machine) -> Pr
         format=format,
         train=train,
         validation=validation,
-        prompts=_prompts(config, data, held_out),
+        prompts=_prompts(config, [*held_out, *data.examples], prompter, shape.context),
         data_fingerprint=_fingerprint(train),
         plan=plan,
         findings=findings,
@@ -149,11 +152,13 @@ def propose(profile: str, options: Mapping[str, object], machine: Machine) -> Pr
 def _read_config(folder: Path) -> dict[str, object]:
     path = folder / "config.json"
     try:
-        config: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise refuse("model.no_config", path=path) from error
     except ValueError as error:
         raise refuse("source.bad_json", path=path, problem=error) from error
+    if not isinstance(config, dict):
+        raise refuse("source.bad_json", path=path, problem=say("source.no_object"))
     if "auto_map" in config:
         raise refuse("model.needs_code", path=path)
     return config
@@ -212,16 +217,23 @@ def _with_newlines(examples: list[Example]) -> int:
     )
 
 
-def _prompts(config: RunConfig, data: Loaded, held_out: list[Example]) -> tuple[str, ...]:
-    """The prompts answered before and after: as asked, else the first of the held-out rows."""
+def _prompts(
+    config: RunConfig, examples: list[Example], prompter: Prompter, context: int
+) -> tuple[str, ...]:
+    """The prompts answered before and after: as asked, else of the first rows, held-out ones first.
+
+    One that fills half the model's context is passed over: its answer might not fit behind it.
+    """
     if config.sample_prompts:
         return config.sample_prompts
-    shown = [
-        example.messages[0].content
-        for example in [*held_out, *data.examples]
-        if example.messages and example.messages[0].role == "user"
-    ]
-    return tuple(dict.fromkeys(shown))[:3]
+    shown: dict[str, None] = {}
+    for example in examples:
+        first = example.messages[:1]
+        if first and first[0].role == "user" and len(prompter.prompt_ids(first)) <= context // 2:
+            shown[first[0].content] = None
+        if len(shown) == 3:
+            break
+    return tuple(shown)
 
 
 def _fingerprint(train: EncodedRows) -> str:

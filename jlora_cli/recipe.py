@@ -67,5 +67,6 @@ def attention_layers(model_type: str) -> tuple[str, ...]:
 
 
 def wants_lower_case(model: str) -> bool:
-    """True when the model of that hub id was trained on lower-cased text."""
-    return any(quirk.lower_case and re.search(quirk.pattern, model) for quirk in QUIRKS)
+    """True when the model of that hub id, or in a folder of that name, was trained lower-cased."""
+    name = model.partition("@")[0].rstrip("/")
+    return any(quirk.lower_case and re.search(quirk.pattern, name) for quirk in QUIRKS)

@@ -237,15 +237,15 @@ def test_an_interruption_leaves_nothing(write, output, tmp_path, monkeypatch):
 def test_tokens_are_counted_on_the_training_rows(write, output, tmp_path, monkeypatch):
     asked = []
 
-    def count(folder, examples, template):
-        asked.append((folder, len(examples), template))
+    def count(folder, model, examples, template):
+        asked.append((folder, model, len(examples), template))
         return {"total": 30, "supervised": 12, "longest": 20, "mean": 15.0}
 
     monkeypatch.setattr(preparing, "count_tokens", count)
     (tmp_path / "model").mkdir()
     audit = Audit(str(tmp_path / "model"), "alpaca-ja", max_length=16)
     made = prepare([write([chat(1), chat(2)])], output=output, audit=audit)
-    assert asked == [(tmp_path / "model", 2, "alpaca-ja")]
+    assert asked == [(tmp_path / "model", str(tmp_path / "model"), 2, "alpaca-ja")]
     assert made.as_json()["tokens"]["total"] == 30
     assert made.findings[0].evidence == "The longest row has 20 tokens, more than --max-length 16."
 

@@ -23,18 +23,8 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 from jlora_cli.errors import JloraError
 from jlora_cli.messages import use_language
 from jlora_cli.tokenizer import StreamDecoder, load_tokenizer
+from tests.vocabularies import CONFIGS, CORPUS, MODELS, SPECIAL, byte_level, train_pieces, write
 
-# The opening of 夏目漱石『吾輩は猫である』 (1905), and lines of the kinds that go wrong.
-CORPUS = """吾輩は猫である。名前はまだ無い。
-どこで生れたかとんと見当がつかぬ。何でも薄暗いじめじめした所でニャーニャー泣いていた事だけは記憶している。
-吾輩はここで始めて人間というものを見た。しかもあとで聞くとそれは書生という人間中で一番獰悪な種族であったそうだ。
-この書生というのは時々我々を捕えて煮て食うという話である。
-指示: 次の文を要約してください。
-回答: はい、わかりました。
-Hello world, a LoRA adapter (rank 8) was trained in 2024.
-質問：東京の人口は？　答え：約1,400万人です。
-def f(x):  return x + 1
-""".splitlines()
 TEXTS = [
     "",
     " ",
@@ -48,54 +38,14 @@ TEXTS = [
     "か\u3099と\u200b\ufeff\xa0",
     "nul\x00と\x01\x7f",
 ]
-COMMON = {"vocab_size": 500, "character_coverage": 1.0, "hard_vocab_limit": False}
-BYTES = {"byte_fallback": True, "vocab_size": 600}
-FAITHFUL = {"remove_extra_whitespaces": False}
-RINNA36 = {
-    "pad_id": 0, "unk_id": 1, "bos_id": 2, "eos_id": 3, "pad_piece": "[PAD]", "unk_piece": "[UNK]",
-}  # fmt: skip
-MODELS = {
-    "rinna": {"control_symbols": "[PAD],[CLS],[SEP],[MASK]"},
-    "neox": BYTES | FAITHFUL | RINNA36 | {"add_dummy_prefix": False},
-    "neox-nl": BYTES
-    | FAITHFUL
-    | RINNA36
-    | {"add_dummy_prefix": False, "user_defined_symbols": "<NL>"},
-    "llama": BYTES | FAITHFUL | {"model_type": "bpe", "normalization_rule_name": "identity"},
-    "bilingual": BYTES
-    | FAITHFUL
-    | {
-        "add_dummy_prefix": False,
-        "normalization_rule_name": "identity",
-        "user_defined_symbols": "\n",
-    },
-    "squeezing-bpe": {"model_type": "bpe", "user_defined_symbols": "<NL>,<|user|>"},
-}
-CONFIGS = {
-    "rinna": {
-        "tokenizer_class": "T5Tokenizer", "bos_token": "<s>", "eos_token": "</s>",
-        "unk_token": "<unk>", "pad_token": "[PAD]", "do_lower_case": True,
-    },
-    "llama": {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "pad_token": None},
-}  # fmt: skip
-
-
-def train(folder, config, **options):
-    """A small SentencePiece model in its own folder, with its configuration."""
-    folder.mkdir(parents=True)
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(CORPUS), model_prefix=str(folder / "spiece"), minloglevel=2,
-        num_threads=1, **(COMMON | options),
-    )  # fmt: skip
-    (folder / "spiece.vocab").unlink()
-    (folder / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
-    return folder
 
 
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
-    return {name: train(root / name, CONFIGS.get(name, {}), **o) for name, o in MODELS.items()}
+    return {
+        name: train_pieces(root / name, CONFIGS.get(name, {}), **o) for name, o in MODELS.items()
+    }
 
 
 @pytest.fixture(scope="session")
@@ -118,10 +68,6 @@ def copy_of(folder, target):
     for file in folder.iterdir():
         (target / file.name).write_bytes(file.read_bytes())
     return target
-
-
-def write(folder, name, value):
-    (folder / name).write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
 
 
 def streamed(tokenizer, ids):
@@ -493,8 +439,6 @@ def test_control_ids_are_left_out(loaded):
 
 # --- tokenizer.json ----------------------------------------------------------------------
 
-SPECIAL = ["<unk>", "<s>", "</s>", "<pad>"]
-
 
 def unigram():
     """An llm-jp-like vocabulary: Unigram, NFKC, specials inside the vocabulary."""
@@ -505,18 +449,6 @@ def unigram():
     trainer = trainers.UnigramTrainer(
         vocab_size=300, special_tokens=SPECIAL, unk_token="<unk>", show_progress=False
     )
-    return tokenizer, trainer
-
-
-def byte_level():
-    """A GPT-2-like vocabulary: BPE over bytes."""
-    tokenizer = tokenizers.Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=500, special_tokens=SPECIAL, show_progress=False,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-    )  # fmt: skip
     return tokenizer, trainer
 
 

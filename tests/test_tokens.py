@@ -126,7 +126,7 @@ def test_as_trained_applies_the_rules_of_the_adapter(model, monkeypatch):
 
     rules = prompt.TextRules(lower_case=True)
     (model / "jlora.json").write_text("{}", encoding="utf-8")
-    monkeypatch.setattr(prompt.TextRules, "read", staticmethod(lambda folder: rules))
+    monkeypatch.setattr(prompt, "read_rules", lambda folder: rules)
     row = json.loads(call("A猫", "--as-trained", "--json").stdout)
     assert (row["text"], row["as_trained"], row["ids"]) == ("A猫", "a猫", [9, 2])
 

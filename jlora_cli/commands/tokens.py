@@ -97,9 +97,9 @@ def _rules(folder: Path) -> Callable[[str], str]:
     """The text rules of the adapter in `folder`, as a function from text to text."""
     if not (folder / "jlora.json").is_file():
         raise refuse("tokens.no_rules", folder=folder)
-    from jlora_cli.prompt import TextRules
+    from jlora_cli.prompt import read_rules
 
-    rules = TextRules.read(folder)
+    rules = read_rules(folder)
     return lambda text: rules.apply(rules.escape(text))
 
 

@@ -14,7 +14,7 @@ from jlora_cli.prompt.encoding import (
     count_tokens,
     format_for,
 )
-from jlora_cli.prompt.format import CARD_NAME, PromptFormat, read_card
+from jlora_cli.prompt.format import CARD_NAME, PromptFormat, read_card, read_rules
 from jlora_cli.prompt.rules import AnswerStream, TextRules, rules_for
 from jlora_cli.prompt.templates import choose_template
 
@@ -31,5 +31,6 @@ __all__ = [
     "count_tokens",
     "format_for",
     "read_card",
+    "read_rules",
     "rules_for",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,22 +11,22 @@ from jlora_cli.dataset import Example, Message
 from jlora_cli.errors import refuse
 from jlora_cli.prompt.format import PromptFormat
 from jlora_cli.prompt.rules import AnswerStream, rules_for
-from jlora_cli.prompt.templates import choose_template, compile_template
+from jlora_cli.prompt.templates import RenderError, choose_template, compile_template
 from jlora_cli.recipe import TEMPLATES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
-
-    from jinja2 import Template
 
     from jlora_cli.tokenizer import Tokenizer
 
 IGNORED = -100
 """The label of a position where the loss looks away (PyTorch's cross-entropy default)."""
 
-# A Unicode noncharacter: breaks a special literal inside user text while the template is rendered.
+# A Unicode noncharacter: breaks up special literals in user text while the template is rendered.
 _GUARD = "\ufdd0"
+# An answer that no template writes by itself and none changes: not by strip, lower or tojson.
+_PROBE = "jloraanswer"
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,27 @@ class _Span:
     trained: bool
 
 
+@dataclass(frozen=True)
+class _Turn:
+    """One answer and what stands before it, as text with special literals still in it.
+
+    `end` counts the messages of the example through this answer.
+    """
+
+    prompt: str
+    answer: str
+    end: int
+
+
+@dataclass
+class _Sequence:
+    """Turns that stand in one row: each one's prompt begins with all that was told before."""
+
+    spans: list[_Span] = field(default_factory=list)
+    told: str = ""
+    end: int = 0
+
+
 def format_for(tokenizer: Tokenizer, template: str, model: str) -> PromptFormat:
     """The format of a new run: `template` as `choose_template` gave it."""
     if tokenizer.eos_id is None:
@@ -89,7 +110,9 @@ class Prompter:
         self.tokenizer = tokenizer
         self.format = format
         self.rules = format.rules
-        literals = sorted(tokenizer.special_ids, key=len, reverse=True)
+        # One character could not be guarded in user text.
+        literals = [literal for literal in tokenizer.special_ids if len(literal) > 1]
+        literals.sort(key=len, reverse=True)
         pattern = "|".join(map(re.escape, literals)) or r"(?!)"
         self._special = re.compile(f"({pattern})")
 
@@ -101,7 +124,7 @@ class Prompter:
     # -- conversations to text ---------------------------------------------------------------
 
     @cached_property
-    def _template(self) -> Template:
+    def _template(self) -> Callable[..., str]:
         return compile_template(self.format.chat_template)
 
     def _literal(self, id: int | None) -> str:
@@ -109,14 +132,10 @@ class Prompter:
 
     def _guard(self, text: str) -> str:
         """User text whose special literals and newline literals are only text."""
-        return self._special.sub(
-            lambda found: found[0][0] + _GUARD + found[0][1:], self.rules.escape(text)
-        )
+        return self._special.sub(lambda found: _GUARD.join(found[0]), self.rules.escape(text))
 
     def render(self, example: Example, *, generation: bool) -> str:
         """The text of the conversation so far; special tokens still stand in it as literals."""
-        import jinja2  # noqa: PLC0415 - `--help` need not pay for it
-
         messages = []
         for message in example.messages:
             instruction, extra = _split_input(message, example.input)
@@ -129,14 +148,14 @@ class Prompter:
                 }
             )
         try:
-            return self._template.render(
+            return self._template(
                 messages=messages,
                 add_generation_prompt=generation,
                 eos_token=self._literal(self.format.eos_id),
                 bos_token=self._literal(self.tokenizer.bos_id),
                 pad_token=self._literal(self.format.pad_id),
             )
-        except (jinja2.TemplateError, TypeError, OverflowError) as error:
+        except RenderError as error:
             raise refuse(
                 "prompt.template_failed",
                 name=self.format.template,
@@ -146,10 +165,15 @@ class Prompter:
 
     def find_turn_end(self) -> int:
         """The id that the template writes after an answer; EOS where it writes none."""
-        probe = Example(messages=(Message("user", "あ"), Message("assistant", "い")))
-        tail = self.render(probe, generation=False).rpartition("い")[2]
-        found = self._special.search(tail)
+        found = self._special.search(self._tail)
         return self.tokenizer.special_ids[found[0]] if found else self.format.eos_id
+
+    @cached_property
+    def _tail(self) -> str:
+        """What the template writes after the last answer."""
+        probe = Example(messages=(Message("user", "あ"), Message("assistant", _PROBE)))
+        _, told, tail = self.render(probe, generation=False).rpartition(_PROBE)
+        return tail if told else ""
 
     # -- text to ids -------------------------------------------------------------------------
 
@@ -163,52 +187,62 @@ class Prompter:
     def prompt_ids(self, messages: Sequence[Message], *, input: str = "") -> list[int]:
         """The ids that the model continues with its answer: shape (length,).
 
+        Earlier answers are cut at the same places as in training, so that these ids begin the
+        training sequence of the same conversation.
+
         Raises:
             JloraError: the template cannot render these messages.
         """
-        text = self.render(Example(messages=tuple(messages), input=input), generation=True)
-        return self._assemble([list(self._spans(text, trained=False))])[0].ids
+        example = Example(messages=tuple(messages), input=input)
+        turns = [*self._turns(example), _Turn(self.render(example, generation=True), "", 0)]
+        spans = self._nest(turns)[-1].spans[:-1]  # without the end of the answer to come
+        return self._assemble([spans])[0].ids
 
-    def _turns(self, example: Example, train_on: str) -> list[tuple[str, str]]:
-        """(prompt, answer) texts of each trained turn, special literals still in them."""
-        at = [i for i, message in enumerate(example.messages) if message.role == "assistant"]
-        turns = []
-        for i in at if train_on == "all" else at[-1:]:
-            before = Example(
-                messages=example.messages[:i], input=example.input, origin=example.origin
-            )
-            through = Example(
-                messages=example.messages[: i + 1], input=example.input, origin=example.origin
-            )
-            prompt = self.render(before, generation=True)
-            full = self.render(through, generation=False)
-            answer = self._guard(example.messages[i].content)
-            if full.startswith(prompt):
-                answer = full[len(prompt) :]
-            turns.append((prompt, self._until_turn_end(answer)))
-        return turns
+    def _turns(self, example: Example) -> Iterator[_Turn]:
+        """Every answer of a conversation with its prompt, in order."""
+        for at, message in enumerate(example.messages):
+            if message.role != "assistant":
+                continue
+            prompt = self.render(_first(example, at), generation=True)
+            full = self.render(_first(example, at + 1), generation=False)
+            nests = full.startswith(prompt)
+            answer = full[len(prompt) :] if nests else self._guard(message.content)
+            yield _Turn(prompt, self._until_turn_end(answer), at + 1)
 
     def _until_turn_end(self, answer: str) -> str:
-        """The answer up to and with the token that ends it."""
+        """The answer up to the token that ends it."""
         end = self._literal(self.format.turn_end_id)
-        content, found, _ = answer.rpartition(end)
-        return content + end if found else answer.rstrip("\n") + end
+        content, found, _ = answer.rpartition(end) if end else ("", "", "")
+        return content if found else answer.removesuffix(self._tail)
 
-    def _sequences(self, example: Example, train_on: str) -> list[list[_Span]]:
-        """The sequences of one example: one where the turns nest, else one a turn."""
+    def _nest(self, turns: Iterable[_Turn], trained_from: int = 0) -> list[_Sequence]:
+        """The turns in one sequence where they nest, else in one each.
+
+        An answer is trained where its `end` is at least `trained_from`.
+        """
+        sequences: list[_Sequence] = []
+        turn_end = self.format.turn_end_id
+        for turn in turns:
+            if not sequences or not turn.prompt.startswith(sequences[-1].told):
+                sequences.append(_Sequence())
+            sequence, trained = sequences[-1], turn.end >= trained_from
+            sequence.spans += self._spans(turn.prompt[len(sequence.told) :], trained=False)
+            sequence.spans += self._spans(turn.answer, trained=trained)
+            sequence.spans.append(_Span("", turn_end, trained))
+            sequence.told = turn.prompt + turn.answer + self._literal(turn_end)
+            sequence.end = turn.end
+        return sequences
+
+    def _sequences(self, example: Example, train_on: str) -> list[_Sequence]:
+        """The training sequences of one example."""
         if example.text is not None:
             text = self.rules.apply(self.rules.escape(example.text))
-            return [[_Span(text, None, True), _Span("", self.format.eos_id, True)]]
-        sequences: list[list[_Span]] = []
-        told = ""
-        for prompt, answer in self._turns(example, train_on):
-            if not sequences or not prompt.startswith(told):
-                sequences.append([])
-                told = ""
-            sequences[-1] += self._spans(prompt[len(told) :], trained=False)
-            sequences[-1] += self._spans(answer, trained=True)
-            told = prompt + answer
-        return sequences
+            end = _Span("", self.format.eos_id, True)
+            return [_Sequence([_Span(text, None, True), end])]
+        turns = list(self._turns(example))
+        if train_on == "all" or not turns:
+            return self._nest(turns)
+        return self._nest(turns, trained_from=turns[-1].end)[-1:]
 
     def _assemble(self, sequences: list[list[_Span]]) -> list[Encoded]:
         """Spans to ids, every tokenizer call of all sequences in two batches."""
@@ -254,13 +288,13 @@ class Prompter:
         that is still too long is dropped and named: its answer is never cut. Plain text is cut
         into windows instead.
         """
-        sequences = [(e, spans) for e in examples for spans in self._sequences(e, train_on)]
+        sequences = [(e, told) for e in examples for told in self._sequences(e, train_on)]
         rows: list[Encoded] = []
         dropped: list[str] = []
         shortened = 0
-        assembled = self._assemble([spans for _, spans in sequences])
-        for (example, _), made in zip(sequences, assembled, strict=True):
-            fitted = self._fit(example, made, max_length, train_on, truncate)
+        assembled = self._assemble([told.spans for _, told in sequences])
+        for (example, told), made in zip(sequences, assembled, strict=True):
+            fitted = self._fit(_first(example, told.end), made, max_length, train_on, truncate)
             rows += [Encoded(r.ids, r.labels, example.origin, r.shortened) for r in fitted]
             shortened += any(row.shortened for row in fitted)
             if not fitted:
@@ -277,8 +311,8 @@ class Prompter:
         if truncate == "drop":
             return []
         for shorter in _without_early_turns(example):
-            spans = self._sequences(shorter, train_on)
-            encoded = self._assemble(spans[-1:])[0]
+            sequence = self._sequences(shorter, train_on)[-1]
+            encoded = self._assemble([sequence.spans])[0]
             if len(encoded.ids) <= max_length:
                 return [Encoded(encoded.ids, encoded.labels, shortened=True)]
         return []
@@ -292,6 +326,11 @@ class Prompter:
     def stream(self) -> AnswerStream:
         """A reader of one answer, id by id."""
         return AnswerStream(self.tokenizer.stream(), self.rules)
+
+
+def _first(example: Example, count: int) -> Example:
+    """The example with its first `count` messages only."""
+    return replace(example, messages=example.messages[:count])
 
 
 def _split_input(message: Message, input: str) -> tuple[str, str]:
@@ -308,24 +347,28 @@ def _without_early_turns(example: Example) -> Iterator[Example]:
     rest = list(example.messages[len(system) :])
     starts = [i for i, message in enumerate(rest) if message.role == "user"][1:]
     for start in starts:
-        yield Example(messages=(*system, *rest[start:]), origin=example.origin)
+        yield replace(example, messages=(*system, *rest[start:]))
 
 
 def _windows(made: Encoded, max_length: int) -> Iterator[Encoded]:
-    for start in range(0, len(made.ids), max_length):
+    """Windows that share one token: the first of a row is never predicted, so none is lost."""
+    for start in range(0, len(made.ids) - 1, max_length - 1):
         end = start + max_length
         yield Encoded(made.ids[start:end], made.labels[start:end], shortened=True)
 
 
 def count_tokens(
-    model_folder: Path, examples: Sequence[Example], template: str
+    folder: Path, model: str, examples: Sequence[Example], template: str
 ) -> dict[str, float]:
-    """Tokens of `examples` under a model's tokenizer: total, supervised, longest and mean a row."""
+    """Tokens of `examples` under the tokenizer in `folder`: total, supervised, longest, mean a row.
+
+    `model` is the name that the user gave, by which `recipe` knows it.
+    """
     from jlora_cli.tokenizer import load_tokenizer  # noqa: PLC0415 - sentencepiece takes 0.1 s
 
-    tokenizer = load_tokenizer(model_folder)
+    tokenizer = load_tokenizer(folder)
     chosen = choose_template(template, tokenizer, examples)
-    prompter = Prompter(tokenizer, format_for(tokenizer, chosen, str(model_folder)))
+    prompter = Prompter(tokenizer, format_for(tokenizer, chosen, model))
     rows = prompter.encode_examples(examples, max_length=10**9).rows
     lengths = [len(row.ids) for row in rows]
     return {

@@ -50,3 +50,13 @@ def read_card(folder: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise refuse("prompt.bad_card", path=path) from error
     return card
+
+
+def read_rules(folder: Path) -> TextRules:
+    """The rules that the adapter or merged model in `folder` was trained with.
+
+    Raises:
+        JloraError: as `read_card`.
+    """
+    prompt = read_card(folder)["prompt"]
+    return TextRules(newline=prompt["newline"], lower_case=prompt["lower_case"])

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Literal
 from jlora_cli.recipe import wants_lower_case
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from jlora_cli.tokenizer import StreamDecoder, Tokenizer
 
 NewlineRule = Literal["keep", "nl", "space"]
@@ -38,26 +36,22 @@ class TextRules:
         """User text with a literal <NL> made distinguishable from a newline."""
         if self.newline != "nl":
             return text
+        text = text.lower() if self.lower_case else text
         return _LITERAL_NEWLINE.sub(r"\1\\\2\3", text.replace("\r\n", "\n"))
 
     def apply(self, text: str) -> str:
         """The text as the tokenizer gets it (user text already escaped)."""
-        text = text.lower() if self.lower_case else text
-        return text.replace("\n", _NEWLINE) if self.newline == "nl" else text
+        if self.newline != "nl":
+            return text.lower() if self.lower_case else text
+        if self.lower_case:  # but not the <NL> that a template writes itself
+            text = _NEWLINE.join(part.lower() for part in text.split(_NEWLINE))
+        return text.replace("\n", _NEWLINE)
 
     def restore(self, text: str) -> str:
         """What a person reads of decoded text: newlines back, literals unescaped."""
         if self.newline != "nl":
             return text
         return _ESCAPED_NEWLINE.sub(r"\1\2", text.replace(_NEWLINE, "\n"))
-
-    @staticmethod
-    def read(folder: Path) -> TextRules:
-        """The rules that the adapter or merged model in `folder` was trained with."""
-        from jlora_cli.prompt.format import read_card  # noqa: PLC0415 - it imports this file
-
-        prompt = read_card(folder)["prompt"]
-        return TextRules(newline=prompt["newline"], lower_case=prompt["lower_case"])
 
 
 def rules_for(tokenizer: Tokenizer, model: str) -> TextRules:

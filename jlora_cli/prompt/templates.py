@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING
 
 from jlora_cli.errors import refuse
 from jlora_cli.recipe import TEMPLATES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from jinja2 import Template
+    from collections.abc import Callable, Sequence
 
     from jlora_cli.dataset import Example
     from jlora_cli.tokenizer import Tokenizer
+
+LOOP_STEPS = 100_000
+
+
+class RenderError(Exception):
+    """A template refused these messages, or failed over them."""
 
 
 def choose_template(asked: str, tokenizer: Tokenizer, examples: Sequence[Example]) -> str:
@@ -31,37 +37,68 @@ def choose_template(asked: str, tokenizer: Tokenizer, examples: Sequence[Example
     return "alpaca-ja" if any(example.input for example in examples) else "chat-markdown"
 
 
-def compile_template(text: str) -> Template:
-    """The template ready to render.
+def compile_template(text: str) -> Callable[..., str]:
+    """The template ready to render; a rendering that fails raises RenderError.
 
     Raises:
         JloraError: it is not Jinja.
     """
-    import jinja2  # noqa: PLC0415 - `--help` need not pay for it
+    import jinja2  # noqa: PLC0415 - `prepare` need not pay for it
     from jinja2 import sandbox  # noqa: PLC0415
-
-    spent = 0
-
-    def counted_range(*bounds: int) -> Iterable[int]:
-        # A template comes with a model from anywhere; nested loops must not hold the machine.
-        nonlocal spent
-        steps = range(*bounds)
-        spent += len(steps)
-        if spent > 100_000:
-            raise jinja2.TemplateRuntimeError("more than 100,000 loop steps")
-        return steps
 
     def raise_exception(message: str) -> None:
         raise jinja2.TemplateError(message)
 
+    # The same settings as transformers' own (utils/chat_template_utils.py): the model was trained
+    # on what they render.
     environment = sandbox.ImmutableSandboxedEnvironment(
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        extensions=["jinja2.ext.loopcontrols"],
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
     )
-    environment.globals.update(range=counted_range, raise_exception=raise_exception)
+    environment.globals.update(raise_exception=raise_exception)
+    environment.filters["tojson"] = _to_json
     try:
-        return environment.from_string(text)
+        template = environment.from_string(_without_generation_marks(text))
     except jinja2.TemplateSyntaxError as error:
         raise refuse("prompt.template_syntax", line=error.lineno, problem=error.message) from error
+    failures = (jinja2.TemplateError, *_FAILURES)
+
+    def render(**values: object) -> str:
+        try:
+            return template.render(range=_counted_range(), **values)
+        except failures as error:
+            raise RenderError(str(error)) from error
+
+    return render
+
+
+def _without_generation_marks(text: str) -> str:
+    """The template with {% generation %}, a mark of transformers' own, made a plain block."""
+    text = re.sub(r"(\{%[-+]?\s*)generation(\s*[-+]?%\})", r"\1if true\2", text)
+    return re.sub(r"(\{%[-+]?\s*)endgeneration(\s*[-+]?%\})", r"\1endif\2", text)
+
+
+def _to_json(value: object, indent: int | None = None) -> str:
+    """Jinja's own filter would write HTML entities, and Japanese as escapes."""
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+# What an expression of a template may raise: 1 / 0, [][1:"a"], a macro that calls itself.
+_FAILURES = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError)
+
+
+def _counted_range() -> Callable[..., range]:
+    """A `range` for one rendering.
+
+    A template comes with a model from anywhere; nested loops must not hold the machine.
+    """
+    spent = 0
+
+    def counted(*bounds: int) -> range:
+        nonlocal spent
+        steps = range(*bounds)
+        spent += len(steps)
+        if spent > LOOP_STEPS:
+            raise ValueError(f"more than {LOOP_STEPS:,} loop steps")
+        return steps
+
+    return counted

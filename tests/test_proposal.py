@@ -1,0 +1,388 @@
+"""From options to a settled, encoded run, before torch is imported."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jlora_cli.config import FIELDS
+from jlora_cli.errors import JloraError
+from jlora_cli.machine import Machine
+from jlora_cli.preparing import Rules, prepare
+from jlora_cli.prompt import IGNORED
+from jlora_cli.proposal import PACKING_PROVEN, propose
+from tests.vocabularies import MODELS, train_pieces, write
+
+LAPTOP = Machine("Linux", "3.11.7", True, "", 2, 16.0, 8.0, 100.0)
+CONTEXT = 64
+SHAPE = {
+    "model_type": "gpt_neox", "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "intermediate_size": 64, "max_position_embeddings": CONTEXT, "vocab_size": 700,
+}  # fmt: skip
+OWN = (
+    "{% for m in messages %}{{ m.content }}"
+    "{% if m.role == 'assistant' %}</s>{% endif %}{% endfor %}"
+)
+
+
+@pytest.fixture(scope="session")
+def vocabulary(tmp_path_factory):
+    """The files of a small tokenizer, each with its bytes."""
+    folder = train_pieces(tmp_path_factory.mktemp("base") / "neox-nl", {}, **MODELS["neox-nl"])
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.fixture
+def make_base(vocabulary, tmp_path):
+    """A model folder without weights: all that a proposal reads."""
+
+    def make(template=None, **shape):
+        folder = tmp_path / "base"
+        folder.mkdir(exist_ok=True)
+        for name, content in vocabulary.items():
+            (folder / name).write_bytes(content)
+        write(folder, "config.json", SHAPE | shape)
+        if template:
+            write(folder, "tokenizer_config.json", {"chat_template": template})
+        return str(folder)
+
+    return make
+
+
+def chat(number, answer="にゃ"):
+    asked = {"role": "user", "content": f"猫{number}は？"}
+    return {"messages": [asked, {"role": "assistant", "content": f"{number}{answer}"}]}
+
+
+@pytest.fixture
+def make_data(tmp_path):
+    def make(rows, name="rows.jsonl"):
+        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+        (tmp_path / name).write_text("".join(lines), encoding="utf-8")
+        return str(tmp_path / name)
+
+    return make
+
+
+@pytest.fixture
+def made(make_base, make_data, monkeypatch, tmp_path):
+    """`propose` on 55 healthy rows, with what else a test asks for."""
+    monkeypatch.chdir(tmp_path)
+    common = {"model": make_base(), "data": make_data([chat(n) for n in range(55)])}
+
+    def propose_with(profile="cpu-small", machine=LAPTOP, **options):
+        return propose(profile, common | options, machine)
+
+    return propose_with
+
+
+def ids_of(proposal):
+    return [item.id for item in proposal.findings]
+
+
+# --- a healthy run ---------------------------------------------------------------------------
+
+
+def test_a_healthy_run_is_settled_to_the_last_setting(made):
+    proposal = made()
+    config = proposal.config
+    assert (ids_of(proposal), proposal.refused, proposal.warnings) == ([], False, [])
+    assert [name for name in FIELDS if getattr(config, name) == "auto"] == []
+    # 55 rows in batches of 8 are 7 steps; 8 epochs are 56, a tenth of them warm-up.
+    assert (proposal.plan.optimizer_steps, proposal.plan.warmup_steps) == (56, 6)
+    assert (proposal.plan.rows, len(proposal.train.rows)) == (55, 55)
+    assert (proposal.model_type, proposal.profile) == ("gpt_neox", "cpu-small")
+    assert proposal.format.newline == "nl"
+
+
+def test_every_value_of_the_document_says_where_it_came_from(made):
+    proposal = made(learning_rate="1e-3", epochs="2")
+    document = json.loads(json.dumps(proposal.as_json()))
+    assert document["config"].keys() == FIELDS.keys()
+    origins = {name: entry["source"] for name, entry in document["config"].items()}
+    assert {origins[name] for name in ("learning_rate", "epochs", "model", "data")} == {"option"}
+    assert origins["batch_size"] == "profile"
+    assert origins["weight_decay"] == "default"
+    assert origins["warmup_steps"] == "auto"
+    assert document["config"]["learning_rate"]["value"] == 1e-3
+    assert all(entry["reason"] for entry in document["config"].values())
+    assert document["plan"]["optimizer_steps"] == 14  # twice 7
+    assert document["profile"]["name"] == "cpu-small"
+
+
+def test_profile_auto_is_chosen_by_the_machine(made):
+    proposal = made(profile="auto")
+    assert proposal.profile == "cpu-small"
+    assert proposal.profile_reason
+
+
+def test_nothing_heavy_is_imported(make_base, make_data):
+    model, data = make_base(), make_data([chat(n) for n in range(30)])
+    code = (
+        "import sys; from jlora_cli.machine import Machine; from jlora_cli.proposal import propose;"
+        "machine = Machine('Linux', '3.11.7', True, '', 2, 16.0, 8.0, 100.0);"
+        f"propose('cpu-small', {{'model': {model!r}, 'data': {data!r}}}, machine);"
+        "heavy = {'torch', 'transformers', 'peft', 'accelerate', 'datasets', 'numpy', 'pandas'};"
+        "print(sorted(heavy & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# --- what is settled by the model and the data -----------------------------------------------
+
+
+def test_rows_with_an_input_get_the_template_that_has_a_place_for_it(made, make_data):
+    rows = [{"instruction": f"要約{n}", "input": "文", "output": "短"} for n in range(20)]
+    proposal = made(data=make_data(rows, "instructions.jsonl"))
+    assert proposal.config.template == "alpaca-ja"
+    assert proposal.resolved.sources["template"].reason == "suits these rows"
+    assert made().config.template == "chat-markdown"
+
+
+def test_the_models_own_template_comes_first(made, make_base):
+    proposal = made(model=make_base(template=OWN))
+    assert (proposal.config.template, proposal.format.chat_template) == ("model", OWN)
+    assert proposal.resolved.sources["template"].reason == "the model brings its own"
+    assert made(model=make_base(template=OWN), template="none").config.template == "none"
+
+
+@pytest.mark.parametrize(
+    ("architecture", "packed"), [*((name, True) for name in PACKING_PROVEN), ("bloom", False)]
+)
+def test_packing_is_settled_by_what_is_proven(architecture, packed, made, make_base):
+    proposal = made(model=make_base(model_type=architecture))
+    assert proposal.config.packing is packed
+    assert architecture in proposal.resolved.sources["packing"].reason
+    assert made(model=make_base(model_type=architecture), packing="no").config.packing is False
+
+
+def test_max_length_is_capped_by_the_context_with_a_reason(made):
+    entry = made().as_json()["config"]["max_length"]  # the profile asks for 1024
+    assert entry == {
+        "value": CONTEXT,
+        "source": "auto",
+        "reason": "the model's context; 1024 was asked for",
+    }
+    assert made(max_length="48").as_json()["config"]["max_length"]["source"] == "option"
+
+
+def test_validation_is_found_beside_prepared_data(made, make_data, tmp_path):
+    source = make_data([chat(n) for n in range(60)])
+    prepared = prepare([source], output=tmp_path / "ready", rules=Rules(validation="0.2"))
+    proposal = made(data=str(tmp_path / "ready"))
+    assert prepared.validation_rows > 0
+    assert proposal.plan.validation_rows == prepared.validation_rows
+    assert proposal.plan.rows == prepared.train_rows
+    assert made().plan.validation_rows == 0
+
+
+def test_validation_rows_of_its_own_are_read_and_compared(made, make_data):
+    held_out = make_data([chat(3), chat(77)], "held_out.jsonl")
+    proposal = made(validation=held_out)
+    assert proposal.plan.validation_rows == 2
+    assert ids_of(proposal) == ["validation-in-training"]
+    assert "1 of 2" in proposal.findings[0].evidence
+
+
+def test_output_is_a_folder_of_its_own_under_runs(made):
+    proposal = made()
+    output = Path(proposal.config.output)
+    assert output.parent == Path("runs")
+    assert output.name.endswith("-base")
+    assert not output.exists()
+    assert proposal.resolved.sources["output"].origin == "auto"
+
+
+def test_template_and_supervision_reach_the_rows(made, make_data):
+    two = chat(1)["messages"] + chat(2)["messages"]
+    data = make_data([{"messages": two}])
+    every, last = (
+        made(data=data, template="none", train_on=asked).train.rows for asked in ("all", "last")
+    )
+    assert every[0].ids == last[0].ids
+    trained = [sum(label != IGNORED for label in rows[0].labels) for rows in (every, last)]
+    assert trained[0] == 2 * trained[1] > 0
+
+
+def test_rows_too_long_are_dropped_and_told(made, make_data):
+    rows = [chat(n) for n in range(30)] + [chat(30, "長" * 99)]
+    proposal = made(data=make_data(rows))
+    assert proposal.train.dropped == ["rows.jsonl:31"]
+    assert (proposal.plan.dropped_rows, ids_of(proposal)) == (1, ["rows-dropped"])
+
+
+def test_lower_casing_follows_the_models_name(made, make_base, monkeypatch):
+    folder = Path(make_base())
+    monkeypatch.setattr("jlora_cli.proposal.find_model", lambda name, what: folder)
+    assert made(model="rinna/japanese-gpt2-small").format.lower_case is True
+    assert made(model="org/name").format.lower_case is False
+
+
+def test_the_same_rows_give_the_same_fingerprint(made, make_data):
+    first = made().data_fingerprint
+    assert made(seed="7").data_fingerprint == first
+    assert made(train_on="last").data_fingerprint == first  # they have one turn each
+    assert made(data=make_data([chat(1)], "other.jsonl")).data_fingerprint != first
+
+
+# --- prompts answered before and after --------------------------------------------------------
+
+
+def test_sample_prompts_are_the_first_different_ones_held_out_rows_before(made, make_data):
+    held_out = make_data([chat(77), chat(77), chat(78)], "held_out.jsonl")
+    assert made(validation=held_out).prompts == ("猫77は？", "猫78は？", "猫0は？")
+    assert made().prompts == ("猫0は？", "猫1は？", "猫2は？")
+    assert made(sample_prompts="こんにちは").prompts == ("こんにちは",)
+
+
+def test_a_prompt_that_leaves_no_room_for_an_answer_is_passed_over(made, make_data):
+    rows = [chat(n) for n in range(20)]
+    rows[0]["messages"][0]["content"] = "長い質問です。" * 4
+    assert made(data=make_data(rows)).prompts[0] == "猫1は？"
+
+
+def test_text_rows_give_no_prompt(made, make_data):
+    rows = [{"text": f"吾輩は猫である。{n}"} for n in range(30)]
+    proposal = made(data=make_data(rows))
+    assert (proposal.prompts, proposal.plan.rows) == ((), 30)
+
+
+# --- refusals --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("missing", "option"), [("model", "--model"), ("data", "--data")])
+def test_what_is_missing_is_named_with_its_option(missing, option, made):
+    with pytest.raises(JloraError) as caught:
+        propose("cpu-small", {"model": "demo", "data": "demo"} | {missing: None}, LAPTOP)
+    assert missing in caught.value.problem
+    assert option in caught.value.remedy
+
+
+def test_the_first_recipe_is_refused_for_its_warm_up(made):
+    # 55 rows, batches of 4, 3 epochs: 42 steps under a warm-up of 100.
+    proposal = made(warmup_steps="100", batch_size="4", epochs="3")
+    assert (ids_of(proposal), proposal.refused) == (["warmup-exceeds-run"], True)
+    assert proposal.plan.peak_learning_rate == pytest.approx(0.42 * proposal.config.learning_rate)
+
+
+def test_4_bit_without_a_gpu_is_refused_and_told_with_the_rest(made):
+    proposal = made(quantization="4bit", learning_rate="0.1")
+    assert ids_of(proposal) == ["quantization-unavailable", "learning-rate-unusual"]
+    assert proposal.refused
+
+
+def test_an_output_in_use_is_refused(made, tmp_path):
+    (tmp_path / "used").mkdir()
+    assert made(output="used").refused is False
+    (tmp_path / "used" / "file").write_text("x", encoding="utf-8")
+    proposal = made(output="used")
+    assert (ids_of(proposal), proposal.refused) == (["output-in-use"], True)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "config.json is missing"),
+        ("{", "config.json cannot be read"),
+        ("[1]", "config.json cannot be read"),
+        ('{"auto_map": {}}', "config.json"),
+    ],
+)
+def test_a_config_that_cannot_be_used_is_named(text, said, made, make_base):
+    path = Path(make_base()) / "config.json"
+    path.unlink()
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    with pytest.raises(JloraError) as caught:
+        made()
+    assert said in caught.value.problem.replace("has no", "is missing")
+
+
+def test_a_tokenizer_larger_than_the_embedding_is_refused(made, make_base):
+    with pytest.raises(JloraError, match="100"):
+        made(model=make_base(vocab_size=100))
+
+
+def test_data_that_jlora_warns_of_is_warned_of(made, make_data, tmp_path):
+    for name in ("a.jsonl", "b.jsonl"):
+        make_data([chat(n) for n in range(20)], name)
+    (tmp_path / "folder").mkdir()
+    for name in ("a.jsonl", "b.jsonl"):
+        (tmp_path / name).rename(tmp_path / "folder" / name)
+    (warning,) = made(data=str(tmp_path / "folder")).warnings
+    assert "a.jsonl" in warning
+
+
+# --- resuming --------------------------------------------------------------------------------
+
+
+def test_resuming_needs_an_output_of_its_own(made):
+    with pytest.raises(JloraError, match="--output"):
+        made().for_resume()
+
+
+def test_resuming_an_unfinished_run_may_use_its_folder(made, tmp_path):
+    (tmp_path / "run" / "checkpoints" / "step-000002").mkdir(parents=True)
+    write(tmp_path / "run", "run.json", {"status": "interrupted"})
+    proposal = made(output="run")
+    assert ids_of(proposal) == ["output-in-use"]
+    resumed = proposal.for_resume()
+    assert (ids_of(resumed), resumed.refused) == ([], False)
+    assert resumed.train == proposal.train
+
+
+def test_resuming_keeps_every_other_fault(made, tmp_path):
+    (tmp_path / "run" / "checkpoints" / "step-000002").mkdir(parents=True)
+    resumed = made(output="run", warmup_steps="100", epochs="1").for_resume()
+    assert ids_of(resumed) == [
+        "warmup-exceeds-run",
+    ]
+    assert resumed.refused
+
+
+def test_a_finished_run_is_not_resumed(made, tmp_path):
+    (tmp_path / "run").mkdir()
+    write(tmp_path / "run", "run.json", {"status": "finished"})
+    with pytest.raises(JloraError, match="run is finished already"):
+        made(output="run").for_resume()
+
+
+def test_resuming_where_nothing_was_saved_leaves_nothing(made, tmp_path):
+    with pytest.raises(JloraError, match="no whole checkpoint"):
+        made(output="new").for_resume()
+    assert not (tmp_path / "new").exists()
+
+
+# --- real rows -------------------------------------------------------------------------------
+
+SHARED = Path(__file__).parents[1] / ".." / "shared" / "data"
+BESIDE = pytest.mark.skipif(
+    not SHARED.is_dir(), reason="the sample data sets are not beside this checkout"
+)
+
+
+@BESIDE
+def test_all_dolly_rows_are_proposed_on_the_demo_base():
+    data = str(SHARED / "dolly_ja" / "dolly_like_ja.json")
+    options = {"model": "demo", "data": data, "max_length": "auto"}
+    proposal = propose("cpu-small", options, LAPTOP)
+    assert proposal.plan.rows + proposal.plan.dropped_rows == 4278  # the rows of the file
+    assert proposal.plan.dropped_rows <= 4278 // 50  # 98 % fit into the demo's context
+    assert {"no-supervised-tokens", "eos-not-supervised"}.isdisjoint(ids_of(proposal))
+
+
+@BESIDE
+def test_the_rows_of_the_first_recipe_are_proposed_on_the_demo_base():
+    options = {
+        "model": "demo",
+        "data": str(SHARED / "messages" / "training_data.jsonl"),
+        "validation": str(SHARED / "messages" / "validation_data.jsonl"),
+    }
+    proposal = propose("cpu-small", options, LAPTOP)
+    assert (proposal.plan.rows, proposal.plan.validation_rows) == (55, 10)
+    assert (proposal.plan.dropped_rows, proposal.refused) == (0, False)
