@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 import warnings
-from typing import Annotated
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +21,7 @@ from jlora_cli.commands.chat import chat  # noqa: E402
 from jlora_cli.commands.demo import demo  # noqa: E402
 from jlora_cli.commands.env_check import env_check  # noqa: E402
 from jlora_cli.commands.evaluate import evaluate  # noqa: E402
+from jlora_cli.commands.help_page import INTERRUPTED, Command, Group  # noqa: E402
 from jlora_cli.commands.infer import infer  # noqa: E402
 from jlora_cli.commands.init import init  # noqa: E402
 from jlora_cli.commands.merge import merge  # noqa: E402
@@ -30,7 +33,8 @@ from jlora_cli.commands.train import train  # noqa: E402
 from jlora_cli.errors import JloraError  # noqa: E402
 from jlora_cli.messages import say  # noqa: E402
 
-INTERRUPTED = 130
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _debug = False
 
@@ -39,6 +43,7 @@ def build_app() -> typer.Typer:
     """The app with every command, its help in the current language."""
     app = typer.Typer(
         name="jlora",
+        cls=Group,
         help=say("help.app"),
         no_args_is_help=True,
         add_completion=True,
@@ -61,7 +66,7 @@ def build_app() -> typer.Typer:
         demo,
     ):
         name = command.__name__.replace("_", "-")
-        app.command(name, help=say(f"help.{command.__name__}"))(command)
+        app.command(name, cls=Command, help=say(f"help.{command.__name__}"))(command)
     return app
 
 
@@ -90,11 +95,36 @@ def front(
     screen.be_quiet(quiet)
 
 
+def front_options_first(words: Iterable[str]) -> list[str]:
+    """The command line with `--lang`, `--quiet` and `--debug` in front, wherever they were typed.
+
+    `--debug` at the end of the line that was just refused is what a person tries.
+    """
+    moved: list[str] = []
+    rest: list[str] = []
+    left = iter(words)
+    for word in left:
+        if word == "--":
+            rest += [word, *left]
+        elif word == "--lang":
+            moved += [word, *islice(left, 1)]
+        elif word in ("--quiet", "-q", "--debug") or word.startswith("--lang="):
+            moved.append(word)
+        else:
+            rest.append(word)
+    return [*moved, *rest]
+
+
 def _speak_utf8() -> None:
-    """Windows consoles and pipes may default to cp932, which cannot write every character."""
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure") and (stream.encoding or "").lower() != "utf-8":
+    """Windows consoles and pipes may default to cp932, which cannot write every character.
+
+    Half a character (a lone surrogate, as a broken file name has) is written as "?".
+    """
+    for stream in (sys.stdin, sys.stdout):
+        if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
+    if hasattr(sys.stderr, "reconfigure"):
+        sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _end_quietly_on_closed_pipe() -> None:
@@ -109,11 +139,12 @@ def main() -> None:
     # What libraries warn of is for their developers; what a user should know is a finding.
     warnings.filterwarnings("ignore")
     _end_quietly_on_closed_pipe()
+    sys.argv[1:] = front_options_first(sys.argv[1:])
     try:
-        build_app()()
+        build_app()(prog_name="jlora")
     except JloraError as refusal:
         if _debug:
-            raise
+            traceback.print_exc()
         screen.error(refusal)
         sys.exit(1)
     except KeyboardInterrupt:

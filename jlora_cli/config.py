@@ -34,6 +34,9 @@ class Kind(NamedTuple):
     auto: bool = False
 
 
+_MOST = 2**32 - 1  # of whole numbers: what every library takes as a seed
+
+
 def _number(raw: object, low: float, low_excluded: bool, high: float) -> float:
     try:
         value = float("bool" if isinstance(raw, bool) else str(raw))
@@ -41,9 +44,10 @@ def _number(raw: object, low: float, low_excluded: bool, high: float) -> float:
         raise ValueError(say("settings.not_a_number")) from error
     if not math.isfinite(value):
         raise ValueError(say("settings.not_finite"))
-    if value < low or value > high or (low_excluded and value == low):
+    if value > high:
+        raise ValueError(say("settings.out_of_range", bounds=f"<= {high:.10g}"))
+    if value < low or (low_excluded and value == low):
         bounds = f"{'>' if low_excluded else '>='} {low:g}"
-        bounds += f", <= {high:g}" if math.isfinite(high) else ""
         raise ValueError(say("settings.out_of_range", bounds=bounds))
     return value
 
@@ -53,7 +57,7 @@ def _float(low: float = 0.0, *, above: bool = False, high: float = math.inf) -> 
 
 
 def _integer(low: int, raw: object) -> int:
-    value = _number(raw, low, False, math.inf)
+    value = _number(raw, low, False, _MOST)
     if value != int(value):
         raise ValueError(say("settings.not_an_integer"))
     return int(value)
@@ -66,7 +70,7 @@ def _int(low: int = 1, *, auto: bool = False) -> Kind:
 def _one_of(choices: tuple[str, ...], raw: object) -> str:
     if str(raw) in choices:
         return str(raw)
-    near = difflib.get_close_matches(str(raw), choices, n=1)
+    near = difflib.get_close_matches(raw, choices, n=1) if isinstance(raw, str) else []
     hint = say("settings.did_you_mean", name=near[0]) if near else ""
     raise ValueError(say("settings.not_a_choice", choices=", ".join(choices)) + hint)
 
@@ -105,7 +109,7 @@ TEXT = Kind("text", _parse_text)
 NAMES = Kind("names", _parse_names)
 TEXTS = Kind("texts", _parse_texts)
 SWITCH = Kind("switch", _parse_switch)
-AUTO_SWITCH = Kind("switch", _parse_switch, auto=True)
+AUTO_SWITCH = Kind("true|false", _parse_switch, auto=True)
 
 
 def _setting(default: object, kind: Kind) -> Any:

@@ -22,7 +22,8 @@ def write_project(folder: Path) -> None:
     Raises:
         JloraError: it cannot be written.
     """
-    draft = folder.absolute().with_name(f".{folder.name}.part")
+    # Inside an empty folder that is there already: someone may stand in it, as in `init .`.
+    draft = (folder if folder.is_dir() else folder.absolute().parent) / f".{folder.name}.part"
     shutil.rmtree(draft, ignore_errors=True)
     try:
         (draft / "data").mkdir(parents=True)
@@ -30,12 +31,19 @@ def write_project(folder: Path) -> None:
             shutil.copyfile(DEMO_DATA / name, draft / "data" / name)
         (draft / "profile.yaml").write_text(_profile(), encoding="utf-8", newline="\n")
         (draft / ".gitignore").write_text(_IGNORED, encoding="utf-8", newline="\n")
-        if folder.is_dir():
-            folder.rmdir()
-        draft.replace(folder)
+        _put_in_place(draft, folder)
     except OSError as error:
         shutil.rmtree(draft, ignore_errors=True)
         raise refuse("source.cannot_write", path=folder, problem=error.strerror) from error
+
+
+def _put_in_place(draft: Path, folder: Path) -> None:
+    if not folder.is_dir():
+        draft.replace(folder)
+        return
+    for made in sorted(draft.iterdir()):
+        made.replace(folder / made.name)
+    draft.rmdir()
 
 
 def _profile() -> str:

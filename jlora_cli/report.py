@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import html
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
+from jlora_cli.errors import refuse
 from jlora_cli.messages import language, say
 
 if TYPE_CHECKING:
@@ -24,15 +26,26 @@ table { border-collapse: collapse; width: 100%; font-size: .93rem; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .6rem;
   border-bottom: 1px solid var(--line); }
 td { white-space: pre-wrap; overflow-wrap: anywhere; }
+.samples table { table-layout: fixed; }
 .figures { display: flex; flex-wrap: wrap; gap: 1rem; }
 .figures div { background: var(--soft); border-radius: .6rem; padding: .6rem 1rem; }
 .figures b { display: block; font-size: 1.25rem; }
-svg { width: 100%; height: auto; } .muted { opacity: .7; } .warning { color: #b26a00; }
+svg { width: 100%; height: auto; } .muted { opacity: .7; }
 """
+# What of a record the page shows.
+_NEEDED = ("output", "jlora", "begun_at", "versions", "result", "findings", "config")
+_MARKS = {"ok": "✓", "warning": "!", "error": "✗"}
 
 
 def write_report(run: Path, record: dict[str, Any]) -> Path:
-    """Write `report.html` into the run folder `run`; returns its path."""
+    """Write `report.html` into the run folder `run`; returns its path.
+
+    Raises:
+        JloraError: the record lacks what a run writes into it.
+    """
+    missing = [name for name in _NEEDED if name not in record]
+    if missing:
+        raise refuse("report.incomplete", path=run / "run.json", names=", ".join(missing))
     path = run / "report.html"
     page = build_page(record, _rows(run / "metrics.jsonl"), _rows(run / "samples.jsonl"))
     path.write_text(page, encoding="utf-8", newline="\n")
@@ -40,9 +53,16 @@ def write_report(run: Path, record: dict[str, Any]) -> Path:
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a JSONL file; a line cut off by the end of a process is left out."""
     if not path.is_file():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+    rows = []
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            continue
+    return rows
 
 
 def build_page(
@@ -56,7 +76,7 @@ def build_page(
         f"<h2>{say('report.loss')}</h2>",
         _chart(metrics),
         f"<h2>{say('report.samples')}</h2>",
-        _samples(samples),
+        f"<div class='samples'>{_samples(samples)}</div>",
         _findings(record),
         f"<h2>{say('report.settings')}</h2>",
         _settings(record),
@@ -98,8 +118,7 @@ def _number(value: float | None) -> str:
 
 def _chart(metrics: Sequence[dict[str, Any]]) -> str:
     """The loss over the steps as inline SVG: training a line, validation dots."""
-    train = [(m["step"], m["loss"]) for m in metrics if m["kind"] == "step"]
-    scored = [(m["step"], m["loss"]) for m in metrics if m["kind"] == "evaluation"]
+    train, scored = _points(metrics, "step"), _points(metrics, "evaluation")
     if not train:
         return ""
     width, height, margin = 900, 280, 46
@@ -113,17 +132,26 @@ def _chart(metrics: Sequence[dict[str, Any]]) -> str:
 
     ticks = "".join(_tick(10 + (height - margin) * (1 - i / 4), top * i / 4) for i in range(5))
     line = " ".join(at(*point) for point in train)
+    # A line needs two points: a run of one step shows as a dot.
+    alone = [(train[0], "var(--a)")] if len(train) == 1 else []
     dots = "".join(
-        "<circle cx='{}' cy='{}' r='4' fill='var(--b)'/>".format(*at(*point).split(","))
-        for point in scored
+        "<circle cx='{}' cy='{}' r='4' fill='{}'/>".format(*at(*point).split(","), colour)
+        for point, colour in [*alone, *((point, "var(--b)") for point in scored)]
     )
     legend = (
         f"<text x='{margin}' y='{height - 6}' font-size='13' fill='currentColor'>"
         f"{say('report.legend', steps=last)}</text>"
     )
     curve = f"<polyline points='{line}' fill='none' stroke='var(--a)' stroke-width='2'/>"
-    view = f"<svg viewBox='0 0 {width} {height}' role='img'>"
+    label = html.escape(say("report.loss"), quote=True)
+    view = f"<svg viewBox='0 0 {width} {height}' role='img' aria-label='{label}'>"
     return f"{view}{ticks}{curve}{dots}{legend}</svg>"
+
+
+def _points(metrics: Sequence[dict[str, Any]], kind: str) -> list[tuple[int, float]]:
+    """(step, loss) where the loss is a number; one that is none has no place on a chart."""
+    rows = [(m["step"], m["loss"]) for m in metrics if m["kind"] == kind]
+    return [(step, loss) for step, loss in rows if math.isfinite(loss)]
 
 
 def _tick(y: float, value: float) -> str:
@@ -157,7 +185,7 @@ def _findings(record: dict[str, Any]) -> str:
     if not found:
         return ""
     items = "".join(
-        f"<li><b>{html.escape(f['id'])}</b> {html.escape(f['evidence'])} "
+        f"<li>{_MARKS[f['severity']]} <b>{html.escape(f['id'])}</b> {html.escape(f['evidence'])} "
         f"<span class='muted'>{html.escape(f['consequence'])}</span></li>"
         for f in found
     )
@@ -179,4 +207,8 @@ def _settings(record: dict[str, Any]) -> str:
 
 
 def _shown(value: object) -> str:
+    if value is None or value == []:
+        return "–"
+    if isinstance(value, bool):
+        return str(value).lower()
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

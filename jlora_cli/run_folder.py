@@ -13,8 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jlora_cli.errors import refuse
-from jlora_cli.hub import find_model
+from jlora_cli.errors import JloraError, refuse
+from jlora_cli.hub import find_model, is_here
+from jlora_cli.messages import say
 from jlora_cli.prompt import CARD_NAME, read_card
 
 ADAPTER_CONFIG = "adapter_config.json"
@@ -50,7 +51,7 @@ def open_source(source: str, *, base: str | None = None) -> Artifact:
         JloraError: not there, unfinished, or neither run nor adapter nor model.
     """
     path = Path(source).expanduser()
-    if source == "demo" or not path.exists():
+    if source == "demo" or not is_here(path):
         path = find_model(source, what="config")
     if path.is_file():
         raise refuse("source.is_file", path=path)
@@ -81,12 +82,11 @@ def open_adapter(folder: Path, base: str | None = None) -> Artifact:
         pickled = folder / "adapter_model.bin"
         key = "source.pickled_adapter" if pickled.is_file() else "source.no_adapter_weights"
         raise refuse(key, path=pickled if pickled.is_file() else folder / ADAPTER_WEIGHTS)
-    try:
-        config = json.loads(config_path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise refuse("source.bad_json", path=config_path, problem=error) from error
+    config = _read_object(config_path)
     card = read_card(folder) if (folder / CARD_NAME).is_file() else None
-    remembered = card["base"]["model"] if card else config.get("base_model_name_or_path")
+    own = (card or {}).get("base")
+    named = own.get("model") if isinstance(own, dict) else None
+    remembered = named or config.get("base_model_name_or_path")
     if not (base or remembered):
         raise refuse("source.no_base", path=config_path)
     return Artifact(base=str(base or remembered), adapter=folder, card=card)
@@ -98,29 +98,46 @@ def read_record(run: Path) -> dict[str, Any]:
     Raises:
         JloraError: there is none (the run is unfinished), or it cannot be read.
     """
-    path = run / RECORD
+    if not is_here(run):
+        raise refuse("source.missing", path=run)
+    if not (run / RECORD).is_file():
+        raise refuse("source.unfinished", path=run, status="?")
+    return _read_object(run / RECORD)
+
+
+def _read_object(path: Path) -> dict[str, Any]:
     try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise refuse("source.unfinished", path=run, status="?") from error
-    except ValueError as error:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
         raise refuse("source.bad_json", path=path, problem=error) from error
-    return record
+    except OSError as error:
+        raise refuse("source.bad_json", path=path, problem=error.strerror) from error
+    if not isinstance(content, dict):
+        raise refuse("source.bad_json", path=path, problem=say("source.no_object"))
+    return content
 
 
 def newest_run(folder: Path = Path("runs")) -> Path:
     """The newest finished run under `folder`, by the time its record was written.
 
+    A demo keeps its run one folder deeper, beside its data: both are found. A record that cannot
+    be read is passed over.
+
     Raises:
         JloraError: there is none.
     """
-    records = sorted(
-        folder.glob(f"*/{RECORD}"), key=lambda path: path.stat().st_mtime, reverse=True
-    )
-    for record in records:
-        if read_record(record.parent).get("status") == "finished":
+    records = [*folder.glob(f"*/{RECORD}"), *folder.glob(f"*/run/{RECORD}")]
+    for record in sorted(records, key=lambda path: path.stat().st_mtime_ns, reverse=True):
+        if _is_finished(record.parent):
             return record.parent
     raise refuse("source.no_run", folder=folder)
+
+
+def _is_finished(run: Path) -> bool:
+    try:
+        return read_record(run).get("status") == "finished"
+    except JloraError:
+        return False
 
 
 def choose_output(asked: str | None, model: str) -> Path:
@@ -137,7 +154,7 @@ def choose_output(asked: str | None, model: str) -> Path:
 
 def in_use(output: Path) -> bool:
     """True when something lies at `output` already."""
-    return output.exists() and (not output.is_dir() or any(output.iterdir()))
+    return is_here(output) and (not output.is_dir() or any(output.iterdir()))
 
 
 def make_run_folder(output: Path) -> None:
@@ -158,11 +175,15 @@ def make_run_folder(output: Path) -> None:
 def write_whole(path: Path, text: str) -> None:
     """Write a text file so that it is there whole or not at all."""
     draft = path.with_name(path.name + ".part")
-    with draft.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        with draft.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def write_json(path: Path, document: object) -> None:

@@ -1,6 +1,7 @@
 """The terminal: data to stdout, everything for a person to stderr.
 
-Model text and user data are printed without markup: `[INST]` would raise and `[bold]` disappear.
+Texts are written as they are and only marks and labels are drawn: rich would turn `:cat:` into a
+cat, take `[bold]` away, raise at `[/INST]`, widen tabs and drop control characters.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from jlora_cli.messages import say
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
-    from typing import Self
+    from typing import Self, TextIO
 
     from rich.console import Console
     from rich.progress import Progress, TaskID
@@ -51,34 +52,46 @@ def forget_consoles() -> None:
 
 def out(text: str, *, end: str = "\n") -> None:
     """Data for a program or a person: one plain text on stdout."""
-    _console(False).print(text, markup=False, end=end)
+    _write(sys.stdout, text + end)
 
 
 def heading(text: str) -> None:
     """A line that opens a part of what goes to stdout."""
-    _console(False).print(text, style="bold", markup=False)
+    _drawn(text, "bold", stderr=False, end="\n")
 
 
 def note(text: str) -> None:
     """A sentence for a person, on stderr; left out with `--quiet`."""
     if not _quiet:
-        _console(True).print(text, markup=False)
+        _write(sys.stderr, text + "\n")
 
 
 def warn(text: str) -> None:
     """A warning on stderr."""
-    _console(True).print(f"{MARKS['warning']} {text}", style="yellow", markup=False)
+    # One print: a live line below would else be drawn between the mark and the text.
+    _drawn(f"{MARKS['warning']} {text}", COLOURS["warning"], end="\n")
 
 
 def error(refusal: JloraError) -> None:
     """A refusal as its two lines on stderr."""
-    console = _console(True)
     for label, text, style in (
         ("Error:", refusal.problem, "red"),
         ("Fix:  ", refusal.remedy, "green"),
     ):
-        console.print(f"[{style}]{label}[/{style}] ", end="")
-        console.print(text, markup=False)
+        _drawn(label, style)
+        _write(sys.stderr, f"{text}\n")
+
+
+def _write(stream: TextIO, text: str) -> None:
+    stream.write(text)
+    stream.flush()
+
+
+def _drawn(text: str, style: str, *, stderr: bool = True, end: str = " ") -> None:
+    """`text` in a colour or weight, where the terminal has them."""
+    from rich.text import Text  # noqa: PLC0415
+
+    _console(stderr).print(Text(text, style=style), end=end)
 
 
 def json_out(document: object) -> None:
@@ -115,7 +128,8 @@ def build_table(
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    drawn = Table(title=title, box=box.ROUNDED if lines else box.SIMPLE_HEAD, show_lines=lines)
+    name = None if title is None else Text(title, style="table.title")
+    drawn = Table(title=name, box=box.ROUNDED if lines else box.SIMPLE_HEAD, show_lines=lines)
     for column in columns:
         drawn.add_column(Text(column), overflow="fold")
     for row in rows:
@@ -141,14 +155,14 @@ def save_svg(drawing: object, path: str, *, title: str, width: int) -> None:
 
 def findings(found: Sequence[Finding], *, to_stderr: bool = False) -> None:
     """Numbered findings, each with its mark, evidence, consequence and remedy."""
-    console = _console(to_stderr)
+    stream = sys.stderr if to_stderr else sys.stdout
     for number, item in enumerate(found, start=1):
-        colour = COLOURS[item.severity]
-        console.print(f"{number:>3} [{colour}]{MARKS[item.severity]}[/{colour}] ", end="")
-        console.print(item.evidence, markup=False)
+        _write(stream, f"{number:>3} ")
+        _drawn(MARKS[item.severity], COLOURS[item.severity], stderr=to_stderr)
+        _write(stream, f"{item.evidence}\n")
         if item.severity != "ok":
-            console.print(f"      {item.consequence}", markup=False, style="dim")
-            console.print(f"      {say('screen.remedy')} {item.remedy}", markup=False)
+            _drawn(f"      {item.consequence}", "dim", stderr=to_stderr, end="\n")
+            _write(stream, f"      {say('screen.remedy')} {item.remedy}\n")
 
 
 def is_interactive() -> bool:
@@ -158,8 +172,7 @@ def is_interactive() -> bool:
 
 def confirm(question: str) -> bool:
     """Ask a yes-or-no question on the terminal."""
-    console = _console(True)
-    console.print(f"{question} [y/N] ", markup=False, end="")
+    _write(sys.stderr, f"{question} [y/N] ")
     return sys.stdin.readline().strip().lower() in ("y", "yes", "はい")
 
 
@@ -185,6 +198,8 @@ class Teller:
                 TextColumn("{task.fields[state]}", markup=False),
                 console=self._console,
                 transient=True,
+                # Else rich would send data written to stdout meanwhile to this console: stderr.
+                redirect_stdout=False,
             )
             self._live.start()
         return self

@@ -20,6 +20,7 @@ from jlora_cli.commands.options import (
     TopK,
     TopP,
 )
+from jlora_cli.errors import JloraError
 from jlora_cli.messages import say
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def chat(
         artifact, quantization=quantization, precision=precision, device=device
     )
     sampling = Sampling(max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed)
-    conversation = Conversation(load_answerer(artifact, placement), sampling, system)
+    answerer = load_answerer(artifact, placement, notify=screen.Teller().notify)
+    conversation = Conversation(answerer, sampling, system)
     screen.note(say("chat.welcome"))
     talk(conversation, _reader())
 
@@ -84,6 +86,9 @@ def _turn(conversation: Conversation, line: str) -> None:
     except KeyboardInterrupt:
         screen.out("")
         screen.note(say("chat.stopped"))
+        return
+    except JloraError as refusal:
+        screen.error(refusal)
         return
     if not line.startswith("/"):
         screen.out("")

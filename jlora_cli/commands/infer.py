@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,11 +23,12 @@ from jlora_cli.commands.options import (
     TopK,
     TopP,
 )
+from jlora_cli.dataset import ROLES, Message
 from jlora_cli.errors import refuse
 from jlora_cli.messages import say
 
 if TYPE_CHECKING:
-    from jlora_cli.generation import Answerer, Sampling
+    from jlora_cli.generation import Answer, Answerer, Sampling
 
 
 def infer(
@@ -61,11 +63,13 @@ def infer(
     if (input is None) != (output is None):
         raise typer.BadParameter(say("infer.input_needs_output"))
     from jlora_cli.machine import require_training_packages
-    from jlora_cli.run_folder import in_use, open_source
+    from jlora_cli.run_folder import open_source
 
-    rows = _read(input) if input is not None else []
-    if output is not None and in_use(output):
+    rows = _read(input, system) if input is not None else []
+    if output is not None and output.exists():
         raise refuse("infer.output_in_use", path=output)
+    if output is not None and not output.absolute().parent.is_dir():
+        raise refuse("infer.no_folder", path=output)
     artifact = open_source(source, base=base)
     require_training_packages()
     from jlora_cli.generation import Sampling, load_answerer, placement_for
@@ -74,42 +78,61 @@ def infer(
         artifact, quantization=quantization, precision=precision, device=device
     )
     sampling = Sampling(max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed)
-    answerer = load_answerer(artifact, placement, template=template)
+    notify = screen.Teller().notify
+    answerer = load_answerer(artifact, placement, template=template, notify=notify)
     if prompt is not None:
         _answer_one(answerer, prompt, system, sampling, json=json)
-    elif output is not None:
-        _answer_all(answerer, rows, output, sampling, batch_size)
+    elif input is not None and output is not None:
+        _answer_all(answerer, rows, (input, output), sampling, batch_size)
 
 
-def _messages(row: dict[str, Any], system: str | None = None) -> list[Any]:
-    from jlora_cli.dataset import Message
+@dataclass(frozen=True)
+class _Row:
+    """One row of `--input` and what the model is asked."""
 
-    if "messages" in row:
-        return [Message(m["role"], m["content"]) for m in row["messages"]]
-    first = [Message("system", system)] if system else []
-    return [*first, Message("user", row["prompt"])]
+    line: int
+    record: dict[str, Any]
+    messages: list[Message]
+
+    @property
+    def input(self) -> str:
+        """What a prepared row of an instruction with an input keeps apart."""
+        return str(self.record.get("input") or "")
+
+
+def _messages(record: dict[str, Any], system: str | None) -> list[Message]:
+    """The conversation up to its last question: an answer at its end is what is asked for.
+
+    Raises:
+        ValueError: this is no conversation with a question.
+    """
+    if "messages" in record:
+        turns = [Message(turn["role"], turn["content"]) for turn in record["messages"]]
+    else:
+        turns = [Message("user", record["prompt"])]
+    while turns and turns[-1].role == "assistant":
+        turns.pop()
+    sound = all(turn.role in ROLES and isinstance(turn.content, str) for turn in turns)
+    if not sound or not turns or turns[-1].role != "user":
+        raise ValueError("no question")
+    if system and turns[0].role != "system":
+        turns.insert(0, Message("system", system))
+    return turns
 
 
 def _answer_one(
     answerer: Answerer, prompt: str, system: str | None, sampling: Sampling, *, json: bool
 ) -> None:
     on_text = None if json else lambda text: screen.out(text, end="")
-    answer = answerer.answer(_messages({"prompt": prompt}, system), sampling, on_text)
+    messages = _messages({"prompt": prompt}, system)
+    answer = answerer.answer(messages, sampling, on_text)
     if not json:
         screen.out("")
         return
-    screen.json_out(
-        {
-            "prompt": prompt,
-            "answer": answer.text,
-            "finish_reason": answer.finish_reason,
-            "prompt_tokens": answer.prompt_tokens,
-            "answer_tokens": answer.answer_tokens,
-        }
-    )
+    screen.json_out({"prompt": prompt, "answer": answer.text, **_figures(answer)})
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
+def _read(path: Path, system: str | None) -> list[_Row]:
     """Rows of `{"prompt": ...}` or `{"messages": [...]}`; a bad one is refused with its line."""
     import json
 
@@ -122,41 +145,46 @@ def _read(path: Path) -> list[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-            _messages(row)
-        except (ValueError, KeyError, TypeError) as error:
+            record = json.loads(line)
+            rows.append(_Row(number, record, _messages(record, system)))
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise refuse("infer.bad_row", path=path, line=number) from error
-        rows.append(row)
     return rows
 
 
 def _answer_all(
-    answerer: Answerer,
-    rows: list[dict[str, Any]],
-    output: Path,
-    sampling: Sampling,
-    batch_size: int,
+    answerer: Answerer, rows: list[_Row], files: tuple[Path, Path], sampling: Sampling, size: int
 ) -> None:
     import json
 
     from jlora_cli.run_folder import write_whole
 
+    source, output = files
+    for row in rows:
+        if not answerer.fits(row.messages, sampling, input=row.input):
+            raise refuse("infer.row_too_long", path=source, line=row.line)
     with screen.Teller() as teller:
         answers = answerer.answer_many(
-            [_messages(row) for row in rows], sampling, batch_size=batch_size, notify=teller.notify
+            [row.messages for row in rows],
+            sampling,
+            inputs=[row.input for row in rows],
+            batch_size=size,
+            notify=teller.notify,
         )
     lines = [
-        json.dumps(
-            {
-                **row,
-                "answer": answer.text,
-                "finish_reason": answer.finish_reason,
-                "prompt_tokens": answer.prompt_tokens,
-                "answer_tokens": answer.answer_tokens,
-            },
-            ensure_ascii=False,
-        )
+        json.dumps({**row.record, "answer": answer.text, **_figures(answer)}, ensure_ascii=False)
         for row, answer in zip(rows, answers, strict=True)
     ]
-    write_whole(output, "".join(line + "\n" for line in lines))
+    try:
+        write_whole(output, "".join(line + "\n" for line in lines))
+    except OSError as error:
+        raise refuse("source.cannot_write", path=output, problem=error.strerror) from error
     screen.note(say("infer.written", count=len(lines), path=output))
+
+
+def _figures(answer: Answer) -> dict[str, object]:
+    return {
+        "finish_reason": answer.finish_reason,
+        "prompt_tokens": answer.prompt_tokens,
+        "answer_tokens": answer.answer_tokens,
+    }

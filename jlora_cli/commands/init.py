@@ -17,8 +17,11 @@ def init(
 ) -> None:
     """Write the project and say what to type next."""
     from jlora_cli.project import write_project
+    from jlora_cli.run_folder import in_use
 
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if in_use(folder):
         raise refuse("init.in_use", path=folder)
     write_project(folder)
-    screen.out(say("init.done", folder=folder))
+    # In double quotes a path can be pasted into every shell, cmd.exe too.
+    name = f'"{folder}"' if " " in str(folder) else str(folder)
+    screen.out(say("init.done", folder=name))

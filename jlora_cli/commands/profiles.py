@@ -14,10 +14,10 @@ from jlora_cli.messages import say
 
 def profiles(
     action: Annotated[
-        str, typer.Argument(metavar="[list|show]", help=say("help.profiles.action"))
+        str, typer.Argument(metavar="list|show", help=say("help.profiles.action"))
     ] = "list",
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help=say("help.profiles.name"))
+        str | None, typer.Argument(metavar="NAME", help=say("help.profiles.name"))
     ] = None,
     json: Json = False,
 ) -> None:
@@ -40,7 +40,7 @@ def _list(*, json: bool) -> None:
             "name": name,
             "fits": name in fitting.names,
             "recommended": name == fitting.recommended,
-            "description": load_profile(name).description,
+            "description": load_profile(name).about(),
         }
         for name in profile_names()
     ]
@@ -64,7 +64,7 @@ def _show(name: str, *, json: bool) -> None:
         screen.json_out(
             {
                 "name": name,
-                "description": profile.description,
+                "description": profile.about(),
                 "path": str(profile.path),
                 "values": profile.values,
             }

@@ -43,5 +43,9 @@ def report(
 
 def _compare(records: list[tuple[Path, dict[str, Any]]]) -> None:
     names = ["optimizer_steps", "train_loss", "validation_loss", "tokens_per_second", "seconds"]
-    rows = [[name, *(record["result"][name] for _, record in records)] for name in names]
+    rows = [[name, *(_shown(record["result"][name]) for _, record in records)] for name in names]
     screen.table([say("report.figure"), *(str(run) for run, _ in records)], rows)
+
+
+def _shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.5g}" if isinstance(value, float) else str(value)

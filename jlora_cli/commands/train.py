@@ -8,7 +8,7 @@ import typer
 
 from jlora_cli import screen
 from jlora_cli.commands.options import Json, with_setting_options
-from jlora_cli.errors import refuse
+from jlora_cli.errors import JloraError, refuse
 from jlora_cli.messages import say
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ def train(
         _show(proposal, json=json)
         raise typer.Exit(1 if proposal.refused else 0)
     if proposal.refused:
-        screen.findings(proposal.findings, to_stderr=True)
         if json:
             screen.json_out({"status": "refused", **proposal.as_json()})
         raise _refusal(proposal)
@@ -53,11 +52,13 @@ def train(
     _run(proposal, resume=resume, from_adapter=from_adapter, json=json)
 
 
-def _refusal(proposal: Proposal) -> Exception:
+def _refusal(proposal: Proposal) -> JloraError:
+    """The first error as a refusal; what else was found is shown before it."""
     first = next(item for item in proposal.findings if item.severity == "error")
-    from jlora_cli.errors import JloraError
-
-    return JloraError(f"{first.id}: {first.evidence} {first.consequence}", remedy=first.remedy)
+    others = [item for item in proposal.findings if item is not first]
+    screen.findings(others, to_stderr=True)
+    problem = say("train.refused", id=first.id, what=first.evidence, why=first.consequence)
+    return JloraError(problem, remedy=first.remedy)
 
 
 def _pairs(texts: list[str], settings: dict[str, Any]) -> dict[str, str]:
@@ -68,7 +69,7 @@ def _pairs(texts: list[str], settings: dict[str, Any]) -> dict[str, str]:
         name = name.strip().replace("-", "_")
         if not found or not name:
             raise refuse("settings.bad_set", text=text)
-        if settings.get(name) is not None:
+        if settings.get(name) is not None or name in pairs:
             raise refuse("settings.set_twice", name=name)
         pairs[name] = value.strip()
     return pairs

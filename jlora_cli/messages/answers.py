@@ -45,6 +45,12 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "restore the file from where it came from",
         "元の場所からファイルを取り直してください",
     ),
+    "source.no_object": ("it is no JSON object", "JSON オブジェクトではありません"),
+    "source.missing": ("{path} does not exist", "{path} は存在しません"),
+    "source.missing.fix": (
+        "check the path; runs are listed by `ls runs`",
+        "パスを確認してください（`ls runs` で実行の一覧が見られます）",
+    ),
     "source.no_base": (
         "{path} does not name a base model",
         "{path} にベースモデルの記録がありません",
@@ -121,12 +127,29 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "check that config.json and the weights belong together (`--debug` shows more)",
         "config.json と重みの組み合わせを確認してください（`--debug` で詳細）",
     ),
+    "model.tensors_differ": (
+        "{folder}: the weights do not fit config.json: {missing} tensors are missing, {misshapen} of another "
+        "shape, {unexpected} left over, among them {name}",
+        "{folder}: 重みが config.json に合いません（不足 {missing} 個、形の違い {misshapen} 個、余り {unexpected} 個。例: {name}）",
+    ),
+    "model.tensors_differ.fix": (
+        "restore the config.json that belongs to these weights, or download the weights again",
+        "重みに対応する config.json に戻すか、重みをダウンロードし直してください",
+    ),
     "model.no_reason": ("no reason given", "理由は示されていません"),
     "model.no_device": (
         "torch cannot use {device} here; it can use {known}",
         "この環境の torch は {device} を使えません（使えるのは {known}）",
     ),
     "model.no_device.fix": ("run `jlora env-check`", "`jlora env-check` を実行してください"),
+    "adapter.not_lora": (
+        "{path} describes no LoRA adapter (peft_type is {kind})",
+        "{path} は LoRA アダプターのものではありません（peft_type: {kind}）",
+    ),
+    "adapter.not_lora.fix": (
+        "name an adapter that was trained with LoRA",
+        "LoRA で学習したアダプターを指定してください",
+    ),
     "adapter.rank_differs": (
         "{path}: its tensors have rank {rank}, adapter_config.json says {said}",
         "{path}: テンソルのランクは {rank} ですが、adapter_config.json では {said} です",
@@ -170,6 +193,17 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "shorten the prompt or lower --max-new-tokens",
         "プロンプトを短くするか --max-new-tokens を下げてください",
     ),
+    "generation.no_such": (
+        "{option} {value} is not known",
+        "{option} {value} は使えません",
+    ),
+    "generation.no_such.fix": ("use one of {known}", "{known} のいずれかを指定してください"),
+    "generation.other_base": (
+        "{path} was trained on other weights than those of {base}: expect poor answers, and name "
+        "the base of the training with --base",
+        "{path} は {base} とは別の重みで学習されています。回答の質は期待できません。"
+        "学習時のベースを --base で指定してください",
+    ),
     "generation.no_quantization": (
         "{quantization} needs a CUDA GPU; the device is {device}",
         "{quantization} には CUDA GPU が必要です（デバイスは {device}）",
@@ -206,6 +240,14 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "merge.other_base.fix": (
         "name the base of the training with --base",
         "学習時のベースを --base で指定してください",
+    ),
+    "merge.quantized_base": (
+        "{base} holds quantized weights; an adapter merged into them would answer differently",
+        "{base} の重みは量子化済みで、アダプターを統合すると回答が変わってしまいます",
+    ),
+    "merge.quantized_base.fix": (
+        "name the full-precision base with --base",
+        "量子化前のベースを --base で指定してください",
     ),
     "merge.unchecked": (
         "{path} was not made by jlora: whether {base} is the base it was trained on cannot be "
@@ -255,14 +297,30 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "infer.output_in_use": ("{path} exists already", "{path} は既に存在します"),
     "infer.output_in_use.fix": ("choose another --output", "別の --output を指定してください"),
+    "infer.no_folder": (
+        "the folder of {path} does not exist",
+        "{path} の親フォルダーがありません",
+    ),
+    "infer.no_folder.fix": (
+        "create it, or choose another --output",
+        "フォルダーを作成するか、別の --output を指定してください",
+    ),
+    "infer.row_too_long": (
+        "{path} line {line}: the prompt and --max-new-tokens exceed the model's context",
+        "{path} の {line} 行目: プロンプトと --max-new-tokens の合計がモデルの上限を超えています",
+    ),
+    "infer.row_too_long.fix": (
+        "shorten this row or lower --max-new-tokens",
+        "この行を短くするか --max-new-tokens を下げてください",
+    ),
     "infer.cannot_read": ("{path} cannot be read: {problem}", "{path} を読めません: {problem}"),
     "infer.cannot_read.fix": (
         "give a JSONL file in UTF-8",
         "UTF-8 の JSONL ファイルを指定してください",
     ),
     "infer.bad_row": (
-        '{path} line {line} is neither {{"prompt": ...}} nor {{"messages": [...]}}',
-        '{path} の {line} 行目が {{"prompt": ...}} でも {{"messages": [...]}} でもありません',
+        '{path} line {line} is neither {{"prompt": ...}} nor {{"messages": [...]}} with a question',
+        '{path} の {line} 行目が {{"prompt": ...}} でも、質問を含む {{"messages": [...]}} でもありません',
     ),
     "infer.bad_row.fix": ("correct this line", "この行を修正してください"),
     "infer.written": (
@@ -289,6 +347,11 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "chat.reset": ("(conversation forgotten)", "（会話を消去しました）"),
     "chat.undone": ("(last exchange taken back)", "（直前のやり取りを取り消しました）"),
+    "chat.nothing_to_undo": ("(nothing to take back)", "（取り消すやり取りがありません）"),
+    "chat.shortened": (
+        "(the conversation no longer fits: its oldest exchanges are forgotten)",
+        "（会話が上限を超えたため、古いやり取りから順に忘れます）",
+    ),
     "chat.unknown": (
         "There is no {command}; commands are {commands}.",
         "{command} というコマンドはありません。使えるのは {commands} です。",
@@ -300,6 +363,18 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "evaluate.no_rows.fix": (
         "give rows whose last message is the assistant's",
         "最後のメッセージが assistant の行を指定してください",
+    ),
+    "evaluate.left_out": (
+        "{count} rows left out: without an answer at their end, or too long for the model",
+        "{count} 行を除外しました（回答で終わっていないか、モデルの上限を超えています）",
+    ),
+    "evaluate.all_too_long": (
+        "no row fits: with {new} new tokens, each exceeds the model's {context}",
+        "新規 {new} トークンを加えると、どの行もモデルの上限 {context} に収まりません",
+    ),
+    "evaluate.all_too_long.fix": (
+        "lower --max-new-tokens or give shorter rows",
+        "--max-new-tokens を下げるか、短い行を指定してください",
     ),
     "evaluate.bad_pattern": (
         "--expect {pattern} is no regular expression: {problem}",
@@ -323,6 +398,14 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "evaluate.base": ("base", "ベース"),
     "evaluate.tuned": ("tuned", "調整後"),
     "evaluate.title": ("{rows} rows", "{rows} 行"),
+    "report.incomplete": (
+        "{path} was not written by a run: it lacks {names}",
+        "{path} は学習の実行が書いたものではありません（{names} がありません）",
+    ),
+    "report.incomplete.fix": (
+        "name a run folder as `jlora train` leaves it",
+        "`jlora train` が残した実行フォルダーを指定してください",
+    ),
     "report.title": ("Run {name}", "実行 {name}"),
     "report.loss": ("Loss", "損失"),
     "report.legend": (
@@ -344,7 +427,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "report.validation_loss": ("validation loss", "検証損失"),
     "report.speed": ("tokens/s", "トークン/秒"),
     "report.seconds": ("time", "時間"),
-    "report.memory": ("peak memory", "最大メモリー"),
+    "report.memory": ("peak memory", "最大メモリ"),
     "report.trainable": ("trainable weights", "学習する重み"),
     "report.figure": ("figure", "項目"),
 }

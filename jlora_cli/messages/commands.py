@@ -19,7 +19,32 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Print one JSON document on stdout, nothing else.",
         "標準出力に JSON 文書だけを出力します。",
     ),
-    "help.default": (" Default: {value}.", " 既定値: {value}。"),
+    "help.default": (" Default: {value}.", "既定値: {value}。"),
+    "help.required": (" Required.", "必須。"),
+    "help.usage": ("Usage", "使い方"),
+    "help.any_options": ("[OPTIONS]", "[オプション]"),
+    "help.command_and_rest": ("COMMAND ...", "コマンド ..."),
+    "help.arguments": ("Arguments", "引数"),
+    "help.options": ("Options", "オプション"),
+    "help.commands": ("Commands", "コマンド"),
+    "help.help": ("Show this page and exit.", "このページを表示して終了します。"),
+    "help.install_completion": (
+        "Install completion of commands and options in this shell.",
+        "このシェルにコマンドとオプションの補完を設定します。",
+    ),
+    "help.show_completion": (
+        "Show the completion script, to copy it.",
+        "補完のスクリプトを表示します。",
+    ),
+    "help.panel.data": ("Model and data", "モデルとデータ"),
+    "help.panel.length": ("Length of the run", "学習の長さ"),
+    "help.panel.optimizer": ("Optimizer", "最適化"),
+    "help.panel.lora": ("LoRA", "LoRA"),
+    "help.panel.speed": ("Speed and memory", "速度とメモリ"),
+    "help.panel.regularization": ("Regularization and seed", "正則化と乱数"),
+    "help.panel.saving": ("Validation, saving and logging", "検証・保存・記録"),
+    "help.panel.sampling": ("Sampling", "サンプリング"),
+    "help.panel.loading": ("Loading the model", "モデルの読み込み"),
     "help.source": (
         "A run folder, adapter folder, model folder or hub id.",
         "実行フォルダー、アダプターフォルダー、モデルフォルダー、または Hub の ID。",
@@ -200,10 +225,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "init.in_use": ("{path} exists and is not empty", "{path} は既に存在し、空ではありません"),
     "init.in_use.fix": ("choose another folder", "別のフォルダーを指定してください"),
     "init.done": (
-        "Wrote {folder}. Next:\n  cd {folder}\n"
+        "Project: {folder}\nNext:\n  cd {folder}\n"
         "  jlora prepare data/train.jsonl --validation data/validation.jsonl --output prepared\n"
         "  jlora train --profile profile.yaml --data prepared\n  jlora chat",
-        "{folder} を作成しました。次のコマンド:\n  cd {folder}\n"
+        "プロジェクト: {folder}\n次のコマンド:\n  cd {folder}\n"
         "  jlora prepare data/train.jsonl --validation data/validation.jsonl --output prepared\n"
         "  jlora train --profile profile.yaml --data prepared\n  jlora chat",
     ),

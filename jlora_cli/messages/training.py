@@ -16,13 +16,34 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "name a run folder or an adapter folder",
         "実行フォルダーかアダプターフォルダーを指定してください",
     ),
+    "train.other_base": (
+        "{source} was trained on other weights than those in {base}",
+        "{source} は {base} とは別の重みで学習されています",
+    ),
+    "train.other_base.fix": (
+        "name the base of that training with --model",
+        "そのアダプターの学習に使ったベースを --model で指定してください",
+    ),
+    "train.adapter_differs": (
+        "the adapter of {source} is of another kind: {settings}",
+        "{source} のアダプターの設定が指定と異なります（{settings}）",
+    ),
+    "train.adapter_differs.fix": (
+        "leave these options out, or train a new adapter without --from-adapter",
+        "これらのオプションを外すか、--from-adapter なしで新しく学習してください",
+    ),
+    "train.other_prompt": (
+        "{source} was trained with another prompt format; this run goes on with its own",
+        "{source} は別のプロンプト形式で学習されています。この実行の形式で続けます",
+    ),
     "train.profile": ("Profile {name}: {reason}", "プロファイル {name}: {reason}"),
     "train.plan": (
         "{rows} rows, {tokens} tokens ({supervised} supervised); {steps} steps, warm-up {warmup}, "
         "peak learning rate {rate}; memory about {memory} of {free} GiB",
         "{rows} 行、{tokens} トークン（うち学習対象 {supervised}）。{steps} ステップ、"
-        "ウォームアップ {warmup}、最大学習率 {rate}。メモリー約 {memory} / {free} GiB",
+        "ウォームアップ {warmup}、最大学習率 {rate}。メモリ約 {memory} / {free} GiB",
     ),
+    "train.refused": ("{id}: {what}. {why}", "{id}: {what}。{why}"),
     "train.plan_column": ("plan", "計画"),
     "train.stage.loading": ("loading {model}", "{model} を読み込み中"),
     "train.stage.sample_before": ("{count} answers before training", "学習前の回答 {count} 件"),
@@ -62,6 +83,16 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "lower --learning-rate, or try --precision float32",
         "--learning-rate を下げるか --precision float32 を試してください",
     ),
+    "guard.out_of_memory": (
+        "memory ran out in step {step}, over {tokens} tokens in {rows} rows",
+        "ステップ {step} でメモリが不足しました（{rows} 行、{tokens} トークン）",
+    ),
+    "guard.out_of_memory.fix": (
+        "halve --batch-size and double --gradient-accumulation-steps, or add --gradient-checkpointing; "
+        "both learn the same",
+        "--batch-size を半分、--gradient-accumulation-steps を 2 倍にするか、--gradient-checkpointing を付けてください"
+        "（学習内容は変わりません）",
+    ),
     "guard.adapter_dead": (
         "after {step} steps no adapter weight has moved",
         "{step} ステップ経ってもアダプターの重みが変化していません",
@@ -69,6 +100,22 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "guard.adapter_dead.fix": (
         "check the learning rate and --lora-targets",
         "学習率と --lora-targets を確認してください",
+    ),
+    "checkpoint.cannot_save": (
+        "{path} cannot be written: {problem}",
+        "{path} を書き込めません: {problem}",
+    ),
+    "checkpoint.cannot_save.fix": (
+        "make room on the disk, then run the same command with --resume; older checkpoints are whole",
+        "ディスクの空きを増やし、同じコマンドに --resume を付けてください（以前のチェックポイントは無事です）",
+    ),
+    "resume.unreadable": (
+        "{path} was not written by jlora, or for another adapter: {problem}",
+        "{path} は jlora が書いたものでないか、別のアダプター用です: {problem}",
+    ),
+    "resume.unreadable.fix": (
+        "delete that checkpoint and resume from the one before it, or start anew without --resume",
+        "そのチェックポイントを削除して一つ前から再開するか、--resume を外して最初から始めてください",
     ),
     "resume.damaged": ("{path} is damaged and is left aside", "{path} は壊れているため使いません"),
     "resume.nothing": (
@@ -120,15 +167,20 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{asked} needs a CUDA GPU",
         "{asked} には CUDA GPU が必要です",
     ),
+    "settle.attention_eager": (
+        "{architecture} has no fused attention",
+        "{architecture} には融合された注意機構がありません",
+    ),
+    "settle.from_adapter": ("as in {source}", "{source} と同じ設定です"),
     "settle.attention": (
         "torch's own attention, the fastest that is everywhere",
         "どこでも使える中で最速の torch 標準の注意機構です",
     ),
     "settle.checkpointing_small": (
         "less memory for about a third more time, on a GPU under 30 GiB",
-        "30 GiB 未満の GPU では、約 1/3 の時間増でメモリーを節約します",
+        "30 GiB 未満の GPU では、約 1/3 の時間増でメモリを節約します",
     ),
-    "settle.checkpointing_off": ("memory is not short here", "メモリーに余裕があります"),
+    "settle.checkpointing_off": ("memory is not short here", "メモリに余裕があります"),
     "settle.packing_on": (
         "rows end to end, no padding; proven equal for {architecture}",
         "行を詰めて並べ、パディングをなくします（{architecture} で同値性を検証済み）",
@@ -171,8 +223,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "--quantization none を使うか、GPU があるなら `jlora env-check` を実行してください",
     ),
     "no-supervised-tokens.evidence": (
-        "no token is supervised ({rows} rows, {dropped} dropped)",
-        "学習対象のトークンがありません（{rows} 行、除外 {dropped} 行）",
+        "{data}: no token is supervised ({rows} rows, {dropped} dropped)",
+        "{data}: 学習対象のトークンがありません（{rows} 行、除外 {dropped} 行）",
     ),
     "no-supervised-tokens.consequence": (
         "The loss would be zero throughout and nothing learned.",
@@ -311,7 +363,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "memory-exceeded.consequence": (
         "The run may end for lack of memory.",
-        "メモリー不足で終了するおそれがあります。",
+        "メモリ不足で終了するおそれがあります。",
     ),
     "memory-exceeded.remedy": (
         "lower --batch-size (now {batch_size}) and raise --gradient-accumulation-steps, or --max-length",
@@ -338,102 +390,4 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "choose among them with --lora-targets, or use auto",
         "--lora-targets でこの中から選ぶか、auto を使ってください",
     ),
-    "setting.model": (
-        "Base model: a folder, a hub id, or demo.",
-        "ベースモデル（フォルダー、Hub の ID、demo）。",
-    ),
-    "setting.data": (
-        "Training rows: a file, a prepared folder, a hub id, or demo.",
-        "学習データ（ファイル、準備済みフォルダー、Hub の ID、demo）。",
-    ),
-    "setting.validation": ("Validation rows, named likewise.", "検証データ（指定方法は同じ）。"),
-    "setting.template": (
-        "Prompt template: auto, model, chat-markdown, alpaca-ja or none.",
-        "プロンプトテンプレート（auto、model、chat-markdown、alpaca-ja、none）。",
-    ),
-    "setting.max_length": ("The most tokens of a row.", "1 行の最大トークン数。"),
-    "setting.truncate": (
-        "Too long: leave early turns out first (turns), or the row (drop).",
-        "長すぎるとき、古い発話から外す（turns）か行ごと外す（drop）か。",
-    ),
-    "setting.epochs": ("Passes over the rows.", "データを何周するか。"),
-    "setting.max_steps": (
-        "Optimizer steps, in place of epochs.",
-        "エポックの代わりに指定するステップ数。",
-    ),
-    "setting.batch_size": ("Rows of a micro-batch.", "マイクロバッチの行数。"),
-    "setting.gradient_accumulation_steps": (
-        "Micro-batches of an optimizer step.",
-        "1 ステップあたりのマイクロバッチ数。",
-    ),
-    "setting.learning_rate": ("Peak learning rate.", "最大学習率。"),
-    "setting.lr_scheduler": ("How it falls after warm-up.", "ウォームアップ後の学習率の下げ方。"),
-    "setting.warmup_steps": ("Steps of rising learning rate.", "学習率を上げていくステップ数。"),
-    "setting.warmup_ratio": (
-        "Warm-up as a share of the run, where steps are auto.",
-        "warmup_steps が auto のときの全体に対する割合。",
-    ),
-    "setting.weight_decay": ("AdamW's weight decay.", "AdamW の重み減衰。"),
-    "setting.max_grad_norm": ("Gradients are clipped to this norm.", "勾配ノルムの上限。"),
-    "setting.optimizer": (
-        "Optimizer; the 8-bit ones need CUDA.",
-        "最適化手法（8bit は CUDA が必要）。",
-    ),
-    "setting.precision": ("Precision of weights and arithmetic.", "重みと演算の精度。"),
-    "setting.quantization": (
-        "Quantize the frozen base (CUDA).",
-        "固定したベースの量子化（CUDA）。",
-    ),
-    "setting.lora_r": ("Rank of the adapter.", "アダプターのランク。"),
-    "setting.lora_alpha": ("Scale: alpha / rank.", "スケール（alpha / ランク）。"),
-    "setting.lora_dropout": ("Dropout before the adapter.", "アダプター前段のドロップアウト。"),
-    "setting.lora_targets": (
-        "Layers that get one: auto (all linear), attention, or names.",
-        "対象の層（auto は全線形層、attention、または名前）。",
-    ),
-    "setting.lora_variant": (
-        "rslora for high ranks, dora for quality at more time.",
-        "rslora は高ランク向け、dora は時間をかけて品質を上げます。",
-    ),
-    "setting.packing": ("Rows end to end instead of padding.", "パディングせず行を詰めます。"),
-    "setting.attention": ("Attention implementation.", "注意機構の実装。"),
-    "setting.compile": (
-        "torch.compile the model; pays on long GPU runs.",
-        "torch.compile（長い GPU 学習向け）。",
-    ),
-    "setting.gradient_checkpointing": (
-        "Less memory for more time.",
-        "時間と引き換えにメモリーを節約します。",
-    ),
-    "setting.workers": ("Data-loading processes.", "データ読み込みプロセス数。"),
-    "setting.seed": (
-        "Seed of order, dropout and adapter.",
-        "順序・ドロップアウト・初期値の乱数シード。",
-    ),
-    "setting.evaluation_steps": ("Validate every so many steps.", "検証の間隔（ステップ）。"),
-    "setting.checkpoint_steps": ("Save every so many steps.", "保存の間隔（ステップ）。"),
-    "setting.keep_checkpoints": ("Checkpoints kept.", "残すチェックポイント数。"),
-    "setting.early_stopping_patience": (
-        "Stop after more than so many evaluations without gain.",
-        "改善しない検証がこの回数を超えたら終了します。",
-    ),
-    "setting.logging_steps": ("Write metrics every so many steps.", "記録の間隔（ステップ）。"),
-    "setting.neftune_alpha": (
-        "NEFTune noise on embeddings (5 is usual); helps chat style.",
-        "NEFTune の埋め込みノイズ（通常 5）。対話の文体に効きます。",
-    ),
-    "setting.loraplus_ratio": (
-        "LoRA+: learning rate of B over that of A (16 is usual).",
-        "LoRA+ の学習率比 B/A（通常 16）。",
-    ),
-    "setting.base_dropout": (
-        "The base's own dropout while training.",
-        "学習中のベース側ドロップアウト。",
-    ),
-    "setting.train_on": ("Assistant turns that are trained.", "学習対象の assistant 発話。"),
-    "setting.sample_prompts": (
-        "Prompts answered before and after.",
-        "学習前後に回答させるプロンプト。",
-    ),
-    "setting.output": ("The run folder.", "実行フォルダー。"),
 }

@@ -1,0 +1,132 @@
+"""`jlora profiles` through Typer, on machines that the tests make up."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from jlora_cli import machine as machines
+from jlora_cli import screen
+from jlora_cli.cli import build_app
+from jlora_cli.errors import JloraError
+from jlora_cli.machine import Gpu, Machine, TorchBuild
+from jlora_cli.messages import use_language
+from jlora_cli.profile import profiles_folder
+
+LAPTOP = Machine(
+    system="Linux",
+    python="3.11.9",
+    in_virtual_environment=True,
+    cpu="Core i5",
+    cores=2,
+    memory_gib=8.0,
+    free_memory_gib=4.0,
+    disk_free_gib=20.0,
+)
+A100 = replace(
+    LAPTOP,
+    gpus=(Gpu("NVIDIA A100-SXM4-80GB", 79.2, 78.0, (8, 0)),),
+    torch=TorchBuild("2.13.0+cu130", "cu130", cuda_available=True),
+    driver_cuda=(13, 0),
+)
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """`run(*words, on=machine)`: `jlora profiles WORDS` there; a refusal is raised."""
+
+    def run_it(*words, on=LAPTOP):
+        monkeypatch.setattr(machines, "read_machine", lambda: on)
+        screen.forget_consoles()
+        done = CliRunner().invoke(build_app(), ["profiles", *words], env={"COLUMNS": "100"})
+        if isinstance(done.exception, JloraError):
+            raise done.exception
+        return done
+
+    yield run_it
+    screen.forget_consoles()
+
+
+def test_the_list_marks_what_fits_and_what_to_take(run):
+    done = run("list", on=A100)
+
+    rows = [line.split() for line in done.stdout.splitlines() if line.strip()][2:]
+    marks = {row[0]: row[1:3] for row in rows}
+    assert done.exit_code == 0
+    assert {name: mark[0] for name, mark in marks.items()} == dict.fromkeys(
+        ["a100", "a100-4bit", "cpu-small", "surface-cuda"], "✓"
+    )
+    assert marks["a100"] == ["✓", "←"]
+    assert "Recommended here: a100 (NVIDIA A100-SXM4-80GB with 79 GiB)." in done.stderr
+
+
+def test_without_words_it_lists(run):
+    done = run()
+
+    assert "a laptop GPU of 2 to 6 GB" in done.stdout
+    assert "Recommended here: cpu-small (no GPU" in done.stderr
+
+
+def test_json_is_one_document(run):
+    document = json.loads(run("list", "--json").stdout)
+
+    fits = {row["name"]: (row["fits"], row["recommended"]) for row in document["profiles"]}
+    assert fits == {
+        "a100": (False, False), "a100-4bit": (False, False),
+        "cpu-small": (True, True), "surface-cuda": (False, False),
+    }  # fmt: skip
+    assert all(row["description"] for row in document["profiles"])
+    assert document["reason"].startswith("no GPU")
+
+
+def test_the_list_speaks_japanese(run):
+    use_language("ja")
+    done = run("list")
+
+    assert "プロファイル" in done.stdout
+    assert "このマシンでの推奨: cpu-small" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["a100", "a100-4bit", "cpu-small", "surface-cuda"])
+def test_show_prints_the_file_as_it_is(run, name):
+    text = (profiles_folder() / f"{name}.yaml").read_text(encoding="utf-8")
+
+    assert run("show", name).stdout == text.rstrip() + "\n"
+
+
+def test_show_takes_the_path_of_a_file_of_ones_own(run, tmp_path):
+    path = tmp_path / "髙﨑.yaml"
+    path.write_text("# [bold] :cat:\tＡ１\nextends: cpu-small\nseed: 7\n", encoding="utf-8")
+
+    assert run("show", str(path)).stdout == path.read_text(encoding="utf-8")
+
+
+def test_show_as_json_holds_the_values_with_those_beneath(run, tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("extends: cpu-small\nseed: 7\n", encoding="utf-8")
+
+    document = json.loads(run("show", str(path), "--json").stdout)
+
+    assert document["name"] == document["path"] == str(path)
+    assert document["description"] == "small models on a CPU, two cores and up"
+    assert (document["values"]["seed"], document["values"]["batch_size"]) == (7, 8)
+    assert document["values"]["lora_targets"] == ["auto"]
+
+
+@pytest.mark.parametrize("words", [["show"], ["delete", "a100"]])
+def test_other_words_are_refused_with_what_it_takes(run, words):
+    with pytest.raises(JloraError) as refusal:
+        run(*words)
+
+    assert refusal.value.problem == "`profiles` takes list, or show and a name"
+    assert "jlora profiles show cpu-small" in refusal.value.remedy
+
+
+def test_a_profile_that_does_not_exist_is_refused(run):
+    with pytest.raises(JloraError) as refusal:
+        run("show", "a10")
+
+    assert "did you mean a100?" in refusal.value.problem

@@ -1,0 +1,310 @@
+"""The terminal: texts exactly as they are, data on stdout, sentences for a person on stderr."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pytest
+from rich.text import Text
+
+from jlora_cli import screen
+from jlora_cli.errors import JloraError
+from jlora_cli.events import Answered, Evaluated, Saved, Stage, StepDone, Warned
+from jlora_cli.finding import Finding
+from jlora_cli.messages import use_language
+
+# What rich would change: an emoji code, markup, closing markup, a tab, a control character.
+VERBATIM = ":cat: [bold]太字[/bold] [INST]髙﨑𠮷[/INST]\tｶﾞＡ１🐈 \x07\r\nend [/red]"
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.fixture(autouse=True)
+def fresh_console(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    for name in ("FORCE_COLOR", "NO_COLOR", "GITHUB_ACTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    screen.forget_consoles()
+    screen.be_quiet(False)
+    yield
+    screen.forget_consoles()
+    screen.be_quiet(False)
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """`terminal()`: stderr becomes a terminal, whose text so far is `.getvalue()`."""
+
+    def made():
+        stream = Terminal()
+        monkeypatch.setattr(sys, "stderr", stream)
+        return stream
+
+    return made
+
+
+def step(number, total):
+    return StepDone(number, total, 1.23456, 2e-4, 1234.5, 75.4)
+
+
+# -- texts ----------------------------------------------------------------------------------------
+
+
+def test_out_writes_model_text_as_it_is(capfdbinary):
+    screen.out(VERBATIM)
+    screen.out("にゃ", end="")
+
+    written = capfdbinary.readouterr()
+    assert written.out == f"{VERBATIM}\nにゃ".encode()
+    assert written.err == b""
+
+
+def test_note_writes_to_stderr_as_it_is(capfdbinary):
+    screen.note(VERBATIM)
+
+    written = capfdbinary.readouterr()
+    assert written.err == f"{VERBATIM}\n".encode()
+    assert written.out == b""
+
+
+@pytest.mark.parametrize("text", [":cat:", "[bold]太字[/bold]", "[INST]", "[/INST]", "Ａ" * 300])
+@pytest.mark.parametrize("say_it", [screen.note, screen.warn])
+def test_a_sentence_keeps_what_looks_like_markup(capsys, say_it, text):
+    say_it(text)
+
+    assert capsys.readouterr().err.removeprefix("! ") == f"{text}\n"
+
+
+def test_a_refusal_is_two_lines_on_stderr(capsys):
+    screen.error(JloraError("[INST] in :cat:.jsonl " + "長" * 90, remedy="[bold]書き直す[/bold]"))
+
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert written.err.splitlines() == [
+        "Error: [INST] in :cat:.jsonl " + "長" * 90,
+        "Fix:   [bold]書き直す[/bold]",
+    ]
+
+
+def test_a_heading_is_plain_where_there_is_no_terminal(capsys):
+    screen.heading("プロファイル :cat: [bold]")
+
+    assert capsys.readouterr().out == "プロファイル :cat: [bold]\n"
+
+
+def test_labels_are_coloured_on_a_terminal_unless_no_color_is_set(terminal, monkeypatch):
+    shown = terminal()
+    screen.error(JloraError("問題", remedy="対処"))
+    coloured = shown.getvalue()
+    monkeypatch.setenv("NO_COLOR", "1")
+    screen.forget_consoles()
+    screen.error(JloraError("問題", remedy="対処"))
+
+    assert coloured == "\x1b[31mError:\x1b[0m 問題\n\x1b[32mFix:  \x1b[0m 対処\n"
+    assert shown.getvalue().removeprefix(coloured) == "Error: 問題\nFix:   対処\n"
+
+
+def test_quiet_leaves_notes_out_and_keeps_warnings_and_data(capsys):
+    screen.be_quiet(True)
+    screen.note("案内")
+    screen.warn("警告")
+    screen.out("データ")
+
+    written = capsys.readouterr()
+    assert (written.out, written.err) == ("データ\n", "! 警告\n")
+
+
+def test_json_keeps_japanese_and_is_the_only_thing_on_stdout(capsys):
+    screen.json_out({"answer": "髙﨑さん🐈\n", "path": screen})
+    first = capsys.readouterr()
+    screen.json_line({"text": "ｶﾞ"})
+
+    assert json.loads(first.out)["answer"] == "髙﨑さん🐈\n"
+    assert "髙﨑さん🐈" in first.out
+    assert capsys.readouterr().out == '{"text": "ｶﾞ"}\n'
+
+
+# -- drawings -------------------------------------------------------------------------------------
+
+
+def test_cells_of_a_table_are_plain_text(capsys):
+    screen.table(
+        ["[bold]", "答え"], [(":cat:", "[/INST]にゃ"), (Text("濃い"), 3)], title="題 [bold] :cat:"
+    )
+
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert lines[0].strip() == "題 [bold] :cat:"
+    assert lines[1].split() == ["[bold]", "答え"]
+    assert lines[3].split() == [":cat:", "[/INST]にゃ"]
+    assert lines[4].split() == ["濃い", "3"]
+
+
+def test_a_drawing_goes_to_stdout(capsys):
+    screen.draw(screen.build_table(["a"], [["猫"]], lines=True))
+
+    assert "│ 猫 │" in capsys.readouterr().out
+
+
+def test_a_picture_holds_the_texts(tmp_path):
+    path = tmp_path / "表.svg"
+
+    screen.save_svg(screen.build_table(["答え"], [["にゃ"]]), str(path), title="jlora", width=40)
+
+    assert path.read_text(encoding="utf-8").startswith("<svg")
+    assert "にゃ" in path.read_text(encoding="utf-8")
+
+
+def test_findings_are_numbered_with_marks_and_remedies(capsys):
+    found = [
+        Finding("disk", "ok", "40 GiB free"),
+        Finding("few-rows", "warning", "3 rows [INST]", "by heart", "write :pencil: more"),
+        Finding("no-gpu", "error", "none", "slow", "pip install\ntorch"),
+    ]
+
+    screen.findings(found)
+
+    assert capsys.readouterr().out.splitlines() == [
+        "  1 ✓ 40 GiB free",
+        "  2 ! 3 rows [INST]",
+        "      by heart",
+        "      → write :pencil: more",
+        "  3 ✗ none",
+        "      slow",
+        "      → pip install",
+        "torch",
+    ]
+
+
+def test_findings_may_go_to_stderr(capsys):
+    screen.findings([Finding("disk", "ok", "40 GiB free")], to_stderr=True)
+
+    written = capsys.readouterr()
+    assert (written.out, written.err) == ("", "  1 ✓ 40 GiB free\n")
+
+
+# -- questions ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("y\n", True),
+        (" YES \n", True),
+        ("はい\n", True),
+        ("n\n", False),
+        ("\n", False),
+        ("", False),
+    ],
+)
+def test_only_a_yes_is_a_yes(monkeypatch, capsys, typed, expected):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+
+    assert screen.confirm("[bold] を実行しますか？") is expected
+    assert capsys.readouterr().err == "[bold] を実行しますか？ [y/N] "
+
+
+@pytest.mark.parametrize(("stdin", "expected"), [(Terminal(), True), (io.StringIO(), False)])
+def test_a_person_is_there_only_at_a_terminal(monkeypatch, terminal, stdin, expected):
+    monkeypatch.setattr(sys, "stdin", stdin)
+    terminal()
+
+    assert screen.is_interactive() is expected
+
+
+# -- events ---------------------------------------------------------------------------------------
+
+
+def test_without_a_terminal_every_event_is_a_plain_line(capsys):
+    with screen.Teller() as teller:
+        teller.notify(Stage("train.stage.training", {"steps": 2}))
+        teller.notify(step(1, 2))
+        teller.notify(step(2, 2))
+        teller.notify(Evaluated(2, 0.34))
+        teller.notify(Saved(2, "runs/髙﨑/step-000002"))
+        teller.notify(Warned("[INST] は :cat: です"))
+        teller.notify(Answered(1, 1))
+
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert written.err.splitlines() == [
+        "• training, 2 steps",
+        "  step 1/2  loss 1.2346  lr 2.00e-04  1,234 tokens/s  1:15 left",
+        "  step 2/2  loss 1.2346  lr 2.00e-04  1,234 tokens/s  1:15 left",
+        "  validation after step 2: loss 0.3400",
+        "  checkpoint of step 2: runs/髙﨑/step-000002",
+        "! [INST] は :cat: です",
+        "  answers 1/1",
+    ]
+
+
+def test_a_long_run_writes_some_twenty_lines_and_the_last(capsys):
+    with screen.Teller() as teller:
+        for number in range(1, 1001):
+            teller.notify(step(number, 1000))
+
+    lines = capsys.readouterr().err.splitlines()
+    # The first step, then one at each of the twenty times five per cent.
+    assert len(lines) == 21
+    assert lines[0].startswith("  step 1/1000")
+    assert lines[-1].startswith("  step 1000/1000")
+
+
+def test_a_new_stage_counts_from_the_start(capsys):
+    with screen.Teller() as teller:
+        teller.notify(Answered(40, 40))
+        teller.notify(Stage("train.stage.sample_after", {"count": 40}))
+        teller.notify(Answered(2, 40))
+
+    assert capsys.readouterr().err.splitlines()[-1] == "  answers 2/40"
+
+
+def test_on_a_terminal_one_line_lives_and_goes(terminal):
+    shown = terminal()
+    with screen.Teller() as teller:
+        teller.notify(step(1, 2))
+        teller.notify(Warned("途中の警告 :cat:"))
+        teller.notify(step(2, 2))
+    written = shown.getvalue()
+
+    assert "1/2  loss 1.2346" in written
+    assert "途中の警告 :cat:" in written
+    assert "\x1b[?25l" in written  # the cursor was hidden
+    assert written.rindex("\x1b[?25h") > written.rindex("loss")  # and is back
+
+
+def test_data_written_during_a_live_line_stays_on_stdout(terminal, capfd):
+    shown = terminal()
+    with screen.Teller() as teller:
+        teller.notify(step(1, 2))
+        screen.out("データ")
+
+    assert capfd.readouterr().out == "データ\n"
+    assert "データ" not in shown.getvalue()
+
+
+def test_quiet_draws_nothing_on_a_terminal(terminal):
+    shown = terminal()
+    screen.be_quiet(True)
+    with screen.Teller() as teller:
+        teller.notify(step(1, 2))
+        teller.notify(Stage("train.stage.training", {"steps": 2}))
+
+    assert shown.getvalue() == ""
+
+
+def test_events_are_told_in_japanese(capsys):
+    use_language("ja")
+    with screen.Teller() as teller:
+        teller.notify(step(2, 2))
+
+    assert capsys.readouterr().err == (
+        "  ステップ 2/2  損失 1.2346  学習率 2.00e-04  1,234 トークン/秒  残り 1:15\n"
+    )
