@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from jlora_cli.errors import refuse
-from jlora_cli.events import Notify, Stage, ignore
-from jlora_cli.generation import Answerer, Sampling, load_answerer
+from jlora_cli.events import Notify, Stage, Warned, ignore
+from jlora_cli.generation import Answerer, Sampling, context_length, load_answerer
+from jlora_cli.messages import say
 from jlora_cli.training.loss import mean_loss
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ class Scores:
     """Means over the rows; shares from 0 to 1, chrF and BLEU from 0 to 100.
 
     perplexity: exp of the mean loss a supervised token, on the reference answers.
-    chrf: chrF2 (Popović 2015), characters 1 to 6. bleu: characters 1 to 4. rouge_l: F1 of the
-    longest common subsequence of characters, since Japanese has no spaces between words.
+    chrf: chrF2 (Popović 2015), characters 1 to 6. bleu: characters 1 to 4, over all rows at once.
+    Both look away from white space. rouge_l: F1 of the longest common subsequence of characters,
+    since Japanese has no spaces between words.
     expect_share: answers in which the expected pattern was found, None without a pattern.
     eos_share: answers that ended by themselves.
     """
@@ -78,10 +80,12 @@ def evaluate(
     terms: Terms,
     notify: Notify = ignore,
 ) -> Evaluation:
-    """Score `artifact` on the rows of `examples` that end in an answer.
+    """Score `artifact` on the rows of `examples` that end in an answer: on that last answer.
+
+    Rows without one, and rows too long for the model, are left out and counted in a warning.
 
     Raises:
-        JloraError: no such row, a bad pattern, or nothing to compare with.
+        JloraError: no row is left, a bad pattern, or nothing to compare with.
     """
     rows = [e for e in examples if e.messages and e.messages[-1].role == "assistant"]
     if not rows:
@@ -90,7 +94,10 @@ def evaluate(
     if terms.compare_base and artifact.adapter is None:
         raise refuse("evaluate.no_base")
     notify(Stage("evaluate.stage.loading", {"model": artifact.base}))
-    answerer = load_answerer(artifact, placement)
+    answerer = load_answerer(artifact, placement, notify=notify)
+    rows = _fitting(answerer, rows, terms.sampling)
+    if len(rows) < len(examples):
+        notify(Warned(say("evaluate.left_out", count=len(examples) - len(rows))))
     tuned, answers = score(answerer, rows, terms.sampling, pattern, notify)
     base = None
     if terms.compare_base:
@@ -107,6 +114,20 @@ def evaluate(
         if len(row.messages) > 1
     ]
     return Evaluation(len(rows), tuned, base, shown)
+
+
+def _fitting(answerer: Answerer, rows: Sequence[Example], sampling: Sampling) -> list[Example]:
+    """The rows whose reference and whose answer, at its longest, fit into the model's context."""
+    context = context_length(answerer.model)
+    encoded = answerer.prompter.encode_examples(rows, max_length=10**9, train_on="last").rows
+    fit = [
+        row
+        for row, made in zip(rows, encoded, strict=True)
+        if len(made.ids) <= context and answerer.fits(row.messages[:-1], sampling, input=row.input)
+    ]
+    if not fit:
+        raise refuse("evaluate.all_too_long", new=sampling.max_new_tokens, context=context)
+    return fit
 
 
 def compile_pattern(expect: str | None) -> re.Pattern[str] | None:
@@ -136,7 +157,12 @@ def score(
     loss = mean_loss(
         answerer.model, encoded, batch_size=8, packing=False, pad_id=prompter.format.pad_id or 0
     )
-    answers = answerer.answer_many([row.messages[:-1] for row in rows], sampling, notify=notify)
+    answers = answerer.answer_many(
+        [row.messages[:-1] for row in rows],
+        sampling,
+        inputs=[row.input for row in rows],
+        notify=notify,
+    )
     pairs = [(a.text, row.messages[-1].content) for a, row in zip(answers, rows, strict=True)]
     count = len(pairs)
     matched = sum(bool(pattern.search(text)) for text, _ in pairs) / count if pattern else None
@@ -155,24 +181,34 @@ def _grams(text: str, size: int) -> Counter[str]:
     return Counter(text[i : i + size] for i in range(len(text) - size + 1))
 
 
+def _without_space(text: str) -> str:
+    return "".join(text.split())
+
+
 def chrf(answer: str, reference: str) -> float:
-    """chrF2 of one answer, 0 to 100 (Popović 2015): white space left out, orders 1 to 6."""
-    answer, reference = "".join(answer.split()), "".join(reference.split())
-    scores = []
+    """chrF2 of one answer, 0 to 100 (Popović 2015): F of the mean precision and the mean recall.
+
+    The means are over the orders 1 to 6 that both texts are long enough for, as in sacrebleu.
+    """
+    answer, reference = _without_space(answer), _without_space(reference)
+    precision, recall, orders = 0.0, 0.0, 0
     for size in range(1, _CHRF_ORDER + 1):
         made, wanted = _grams(answer, size), _grams(reference, size)
-        if not made or not wanted:
-            continue
-        hit = (made & wanted).total()
-        precision, recall = hit / made.total(), hit / wanted.total()
-        weight = _CHRF_BETA**2
-        below = weight * precision + recall
-        scores.append((1 + weight) * precision * recall / below if below else 0.0)
-    return 100 * sum(scores) / len(scores) if scores else 0.0
+        if made and wanted:
+            hit = (made & wanted).total()
+            precision += hit / made.total()
+            recall += hit / wanted.total()
+            orders += 1
+    if not precision:
+        return 0.0
+    weight = _CHRF_BETA**2
+    # Numerator and denominator over `orders` times the means: one factor is left to divide by.
+    return 100 * (1 + weight) * precision * recall / (weight * precision + recall) / orders
 
 
 def bleu(pairs: Sequence[tuple[str, str]]) -> float:
-    """Corpus BLEU over characters, 0 to 100 (Papineni et al. 2002), orders 1 to 4."""
+    """Corpus BLEU over characters, 0 to 100 (Papineni et al. 2002), orders 1 to 4, unsmoothed."""
+    pairs = [(_without_space(answer), _without_space(reference)) for answer, reference in pairs]
     logs = 0.0
     for size in range(1, _BLEU_ORDER + 1):
         hit = sum((_grams(a, size) & _grams(r, size)).total() for a, r in pairs)

@@ -1,37 +1,52 @@
 """A conversation -> an answer: batches, streams, and the sampling that chooses each token.
 
-Works on ids; what they mean to a person is the prompter's business. Greedy text does not depend
-on the batch: rows are padded on the left, and padding is masked and given no position.
+Works on ids; what they mean to a person is the prompter's business. An answer does not depend on
+its batch: rows are padded on the left, padding is masked and given no position, and every row
+draws from a generator of its own.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from jlora_cli.errors import refuse
-from jlora_cli.events import Answered, Notify, ignore
+from jlora_cli.events import Answered, Notify, Warned, ignore
 from jlora_cli.hub import find_model
-from jlora_cli.model import Placement, choose_device, load_base, read_adapter
-from jlora_cli.prompt import Prompter, PromptFormat, choose_template, format_for
+from jlora_cli.messages import say
+from jlora_cli.model import (
+    DTYPES,
+    Placement,
+    choose_device,
+    fingerprint,
+    load_base,
+    read_adapter,
+)
+from jlora_cli.prompt import CARD_NAME, Prompter, PromptFormat, choose_template, format_for
 from jlora_cli.tokenizer import load_tokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from transformers import PreTrainedModel
 
     from jlora_cli.dataset import Message
     from jlora_cli.run_folder import Artifact
+    from jlora_cli.tokenizer import Tokenizer
 
+QUANTIZATIONS = ("none", "8bit", "4bit")
 FinishReason = Literal["eos", "stop", "length"]
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the next token is chosen. `temperature` 0 is greedy; `top_k` 0 and `top_p` 1 are off."""
+    """How the next token is chosen. `temperature` 0 is greedy; `top_k` 0 and `top_p` 1 are off.
+
+    `seed` is the first conversation's; the ones behind it count up from there.
+    """
 
     max_new_tokens: int = 256
     temperature: float = 0.7
@@ -62,6 +77,11 @@ class Answerer:
         self.model = model
         self.prompter = prompter
 
+    def fits(self, messages: Sequence[Message], sampling: Sampling, *, input: str = "") -> bool:
+        """Whether this prompt and an answer of full length fit into the model's context."""
+        prompt = self.prompter.prompt_ids(messages, input=input)
+        return len(prompt) + sampling.max_new_tokens <= context_length(self.model)
+
     def answer(
         self,
         messages: Sequence[Message],
@@ -76,7 +96,7 @@ class Answerer:
         ids: list[int] = []
         reason: FinishReason = "length"
         with torch.inference_mode():
-            for (token,) in self._steps([prompt], sampling):
+            for (token,) in self._steps({0: prompt}, sampling):
                 if token in self.prompter.stop_ids:
                     reason = "eos"
                     break
@@ -92,21 +112,30 @@ class Answerer:
         conversations: Sequence[Sequence[Message]],
         sampling: Sampling,
         *,
+        inputs: Sequence[str] = (),
         batch_size: int = 8,
         notify: Notify = ignore,
     ) -> list[Answer]:
-        """Answers in the order of `conversations`, made in batches of like length."""
-        prompts = [self.prompter.prompt_ids(messages) for messages in conversations]
+        """Answers in the order of `conversations`, made in batches of like length.
+
+        `inputs`: each conversation's, where rows keep an instruction's input apart.
+        """
+        prompts = [
+            self.prompter.prompt_ids(messages, input=input)
+            for messages, input in zip(
+                conversations, inputs or [""] * len(conversations), strict=True
+            )
+        ]
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]), reverse=True)
         answers: dict[int, Answer] = {}
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size]
-            made = self._batch([prompts[i] for i in chosen], sampling)
+            made = self._batch({i: prompts[i] for i in chosen}, sampling)
             answers.update(zip(chosen, made, strict=True))
             notify(Answered(len(answers), len(prompts)))
         return [answers[i] for i in range(len(prompts))]
 
-    def _batch(self, prompts: list[list[int]], sampling: Sampling) -> list[Answer]:
+    def _batch(self, prompts: dict[int, list[int]], sampling: Sampling) -> list[Answer]:
         ids: list[list[int]] = [[] for _ in prompts]
         ended = [False] * len(prompts)
         with torch.inference_mode():
@@ -119,18 +148,25 @@ class Answerer:
                     break
         return [
             Answer(self.prompter.answer(row), row, "eos" if done else "length", len(prompt))
-            for row, done, prompt in zip(ids, ended, prompts, strict=True)
+            for row, done, prompt in zip(ids, ended, prompts.values(), strict=True)
         ]
 
-    def _steps(self, prompts: list[list[int]], sampling: Sampling) -> Iterator[list[int]]:
-        """The next token of every prompt, again and again, up to the limit."""
+    def _steps(self, numbered: dict[int, list[int]], sampling: Sampling) -> Iterator[list[int]]:
+        """The next token of every prompt, again and again, up to the limit.
+
+        A prompt's number says which generator it draws from.
+        """
+        prompts = list(numbered.values())
         self._check_length(prompts, sampling)
         device = self.model.device
         width = max(map(len, prompts))
         pad = self.prompter.format.pad_id or 0
         ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts], device=device)
         mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=device)
-        random = torch.Generator(device=device).manual_seed(sampling.seed)
+        random = [
+            torch.Generator(device=device).manual_seed((sampling.seed + number) % 2**63)
+            for number in numbered
+        ]
         seen, past, step = ids, None, ids
         for _ in range(sampling.max_new_tokens):
             positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -step.shape[1] :]
@@ -172,9 +208,13 @@ def choose_tokens(
     seen: torch.Tensor,
     mask: torch.Tensor,
     sampling: Sampling,
-    random: torch.Generator,
+    random: Sequence[torch.Generator],
 ) -> torch.Tensor:
-    """The next token of each row, shape (batch, 1), from logits of shape (batch, vocabulary)."""
+    """The next token of each row, shape (batch, 1), from logits of shape (batch, vocabulary).
+
+    `seen`, `mask`: (batch, length), the ids so far and which of them are no padding; `random`: a
+    generator for each row.
+    """
     if sampling.repetition_penalty != 1.0:
         logits = _penalise(logits, seen, mask, sampling.repetition_penalty)
     if sampling.temperature == 0:
@@ -185,16 +225,18 @@ def choose_tokens(
         logits = logits.masked_fill(logits < kth, -torch.inf)
     if sampling.top_p < 1:
         logits = _keep_nucleus(logits, sampling.top_p)
-    return torch.multinomial(logits.softmax(-1), 1, generator=random)
+    rows = zip(logits.softmax(-1), random, strict=True)
+    return torch.stack([torch.multinomial(row, 1, generator=own) for row, own in rows])
 
 
 def _penalise(
     logits: torch.Tensor, seen: torch.Tensor, mask: torch.Tensor, penalty: float
 ) -> torch.Tensor:
     """CTRL's repetition penalty (Keskar et al. 2019, eq. 6, signs as in transformers)."""
-    scores = logits.gather(1, seen)
-    punished = torch.where(scores < 0, scores * penalty, scores / penalty)
-    return logits.scatter(1, seen, torch.where(mask.bool(), punished, scores))
+    # Padding may carry the id of a token that the prompt holds as well: count, do not overwrite.
+    times = torch.zeros_like(logits).scatter_add(1, seen, mask.to(logits.dtype))
+    punished = torch.where(logits < 0, logits * penalty, logits / penalty)
+    return torch.where(times > 0, punished, logits)
 
 
 def _keep_nucleus(logits: torch.Tensor, top_p: float) -> torch.Tensor:
@@ -202,40 +244,94 @@ def _keep_nucleus(logits: torch.Tensor, top_p: float) -> torch.Tensor:
     ordered, order = logits.sort(descending=True)
     probabilities = ordered.softmax(-1)
     beyond = probabilities.cumsum(-1) - probabilities >= top_p
+    beyond[:, 0] = False  # with `top_p` 0 too, the first remains
     return logits.masked_fill(beyond.scatter(1, order, beyond), -torch.inf)
 
 
 def placement_for(
     artifact: Artifact, *, quantization: str | None, precision: str | None, device: str | None
 ) -> Placement:
-    """Where and how to load: as asked, else as the adapter was trained where that fits."""
+    """Where and how to load: as asked, else as the adapter was trained where that fits.
+
+    Raises:
+        JloraError: no such device, precision or quantization, or none on this device.
+    """
+    _check_asked("--quantization", quantization, QUANTIZATIONS)
+    _check_asked("--precision", precision, DTYPES)
     chosen = choose_device(device)
     trained = (artifact.card or {}).get("training", {})
     if quantization is None:
         quantization = trained.get("quantization", "none") if chosen == "cuda" else "none"
     if quantization != "none" and chosen != "cuda":
         raise refuse("generation.no_quantization", quantization=quantization, device=chosen)
-    if precision is None:
-        bfloat16 = chosen == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        fallback = "float16" if chosen == "cuda" else "float32"
-        precision = "bfloat16" if bfloat16 else fallback
-    return Placement(chosen, precision, quantization)
+    return Placement(chosen, precision or _precision(chosen, trained), quantization)
+
+
+def _check_asked(option: str, value: str | None, known: Iterable[str]) -> None:
+    if value is not None and value not in known:
+        raise refuse("generation.no_such", option=option, value=value, known=", ".join(known))
+
+
+def _precision(device: str, trained: dict[str, str]) -> str:
+    """On CUDA that of the training, where the GPU has it; elsewhere float32."""
+    if device != "cuda":
+        return "float32"
+    wanted = trained.get("precision", "bfloat16")
+    missing = wanted == "bfloat16" and not torch.cuda.is_bf16_supported(including_emulation=False)
+    return "float16" if missing else wanted
 
 
 def load_answerer(
-    artifact: Artifact, placement: Placement, *, template: str = "auto", with_adapter: bool = True
+    artifact: Artifact,
+    placement: Placement,
+    *,
+    template: str = "auto",
+    notify: Notify = ignore,
 ) -> Answerer:
     """The model that `artifact` names, with the prompt format that it was trained with.
 
-    `with_adapter` False gives the base alone under the same prompts, for comparison.
+    Raises:
+        JloraError: a file is missing, damaged or does not fit the others.
     """
     base = find_model(artifact.base, what="weights")
-    tokenizer = load_tokenizer(artifact.folder or base)
-    if artifact.card is not None and template == "auto":
-        format = PromptFormat(**artifact.card["prompt"])
-    else:
-        format = format_for(tokenizer, choose_template(template, tokenizer, []), artifact.base)
+    if artifact.adapter is not None and trained_elsewhere(artifact, base):
+        text = say("generation.other_base", path=artifact.adapter, base=artifact.base)
+        notify(Warned(text))
+    tokenizer = load_tokenizer(tokenizer_folder(artifact, base))
+    format = _format(artifact, tokenizer, template)
     model = load_base(base, placement, tokenizer=tokenizer)
-    if artifact.adapter is not None and with_adapter:
+    if artifact.adapter is not None:
         model = read_adapter(model, artifact.adapter)
     return Answerer(model, Prompter(tokenizer, format))
+
+
+def trained_elsewhere(artifact: Artifact, base: Path) -> bool:
+    """Whether the adapter's card names other weights than those in `base`; without one, no."""
+    said = (artifact.card or {}).get("base", {}).get("fingerprint")
+    return said is not None and said != fingerprint(base)
+
+
+def tokenizer_folder(artifact: Artifact, base: Path) -> Path:
+    """Where the tokenizer lies: beside the adapter, else (another tool left none) with the base."""
+    beside = artifact.adapter
+    if beside is not None and (
+        (beside / "tokenizer.json").is_file() or any(beside.glob("*.model"))
+    ):
+        return beside
+    return base
+
+
+def _format(artifact: Artifact, tokenizer: Tokenizer, template: str) -> PromptFormat:
+    if artifact.card is None:
+        return format_for(tokenizer, choose_template(template, tokenizer, []), artifact.base)
+    try:
+        trained = PromptFormat(**artifact.card["prompt"])
+    except (KeyError, TypeError) as error:
+        raise refuse(
+            "prompt.bad_card", path=f"{artifact.adapter or artifact.base}/{CARD_NAME}"
+        ) from error
+    if template == "auto":
+        return trained
+    made = format_for(tokenizer, choose_template(template, tokenizer, []), artifact.base)
+    # Another template, but text written as in the training: newlines and case stay its own.
+    return replace(made, newline=trained.newline, lower_case=trained.lower_case)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
+import re
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
@@ -24,19 +25,35 @@ from jlora_cli.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from peft import PeftModel
-    from transformers import PreTrainedModel
+    from transformers import PretrainedConfig, PreTrainedModel
 
     from jlora_cli.config import RunConfig
+    from jlora_cli.errors import JloraError
     from jlora_cli.tokenizer import Tokenizer
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
+# What transformers raises, itself or from below, over a config.json that it cannot follow.
+_UNLOADABLE = (
+    ArithmeticError,
+    AttributeError,
+    ImportError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    SafetensorError,
+    StrictDataclassError,
+    TypeError,
+    ValueError,
+)
 # Whole-file hashes up to here; larger files are sampled, because 7 GB take half a minute.
 _HASHED_WHOLE = 64 << 20
 _SAMPLES, _SAMPLE_BYTES = 256, 64 << 10
+_REASON = 200
 
 
 @dataclass(frozen=True)
@@ -63,27 +80,63 @@ def load_base(
     check_base(folder)
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
-    config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    for name, value in config.to_dict().items():
-        if ("dropout" in name or name.endswith("pdrop")) and isinstance(value, float):
-            setattr(config, name, dropout)
+    model: PreTrainedModel
     try:
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        model, told = AutoModelForCausalLM.from_pretrained(
             folder,
-            config=config,
+            config=_config_with(folder, dropout),
             dtype=DTYPES[placement.precision],
             local_files_only=True,
             use_safetensors=True,
-            attn_implementation=placement.attention,
+            # None is SDPA where the architecture has it: Gemma 2's soft-capping has no kernel.
+            attn_implementation=None if placement.attention == "sdpa" else placement.attention,
             quantization_config=_quantization(placement),
             device_map={"": placement.device} if placement.device != "cpu" else None,
+            # transformers would fill what is missing or misshapen with random numbers, and only
+            # log it: both are refused below.
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
         )
-    except (RuntimeError, ValueError, SafetensorError, OSError) as error:
-        raise refuse("model.cannot_load", folder=folder, problem=_first_line(error)) from error
+    except _UNLOADABLE as error:
+        raise refuse("model.cannot_load", folder=folder, problem=_reason(error)) from error
+    _check_loaded(folder, model, told)
     rows = model.get_input_embeddings().weight.shape[0]
     if tokenizer is not None and tokenizer.size > rows:
         raise refuse("model.tokenizer_larger", folder=folder, ids=tokenizer.size, rows=rows)
     return model.eval()
+
+
+def _config_with(folder: Path, dropout: float) -> PretrainedConfig:
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    for name, value in config.to_dict().items():
+        if is_dropout(name) and isinstance(value, int | float) and not isinstance(value, bool):
+            setattr(config, name, dropout)
+    return config
+
+
+def _check_loaded(folder: Path, model: PreTrainedModel, told: dict[str, Any]) -> None:
+    """Refuse weights that fill the architecture of config.json only in part, or overflow it.
+
+    Tensors outside the language model's layers may be left over: a vision tower, old buffers.
+    """
+    layer = re.compile(rf"({model.base_model_prefix}\.)?(h|layers)\.\d+\..*weight")
+    misshapen = {name for name, *_ in told["mismatched_keys"]}
+    surplus = {name for name in told["unexpected_keys"] if layer.fullmatch(name)}
+    missing = set(told["missing_keys"])
+    if missing or misshapen or surplus:
+        raise refuse(
+            "model.tensors_differ",
+            folder=folder,
+            missing=len(missing),
+            misshapen=len(misshapen),
+            unexpected=len(surplus),
+            name=min(missing | misshapen | surplus),
+        )
+
+
+def is_dropout(name: str) -> bool:
+    """Whether a key of a model's config.json is the share of something that training drops."""
+    return "dropout" in name or name.endswith("pdrop")
 
 
 def check_base(folder: Path) -> dict[str, Any]:
@@ -99,6 +152,8 @@ def check_base(folder: Path) -> dict[str, Any]:
         raise refuse("model.no_config", path=path) from error
     except ValueError as error:
         raise refuse("source.bad_json", path=path, problem=error) from error
+    if not isinstance(config, dict):
+        raise refuse("source.bad_json", path=path, problem=say("source.no_object"))
     if "auto_map" in config:
         raise refuse("model.needs_code", path=path)
     shapes = {name: shape for name, shape, _ in tensor_shapes(folder)}
@@ -110,7 +165,9 @@ def check_base(folder: Path) -> dict[str, Any]:
 
 
 def _check_embedding(folder: Path, config: dict[str, Any], shapes: dict[str, list[int]]) -> None:
-    said = config.get("vocab_size")
+    said = config.get("vocab_size", (config.get("text_config") or {}).get("vocab_size"))
+    if said is None:  # the architecture's default; loading finds out
+        return
     for name, shape in shapes.items():
         if (
             name.endswith(("embed_in.weight", "wte.weight", "embed_tokens.weight"))
@@ -134,7 +191,7 @@ def tensor_shapes(
                     part = file.get_slice(name)
                     yield name, part.get_shape(), part.get_dtype()
         except (SafetensorError, OSError) as error:
-            raise refuse("model.damaged", path=path, problem=_first_line(error)) from error
+            raise refuse("model.damaged", path=path, problem=_reason(error)) from error
 
 
 def _quantization(placement: Placement) -> Any:
@@ -153,7 +210,7 @@ def _quantization(placement: Placement) -> Any:
 
 
 def fingerprint(folder: Path) -> str:
-    """A sha256 that tells one set of weights from another: of config.json and all safetensors.
+    """A sha256 that tells one set of weights from another: of all safetensors in a folder.
 
     Files over 64 MiB are hashed by their header and 256 evenly spaced samples of 64 KiB.
     """
@@ -229,32 +286,57 @@ def attach_adapter(model: PreTrainedModel, config: RunConfig) -> PeftModel:
     return made
 
 
-def read_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
-    """`model` with the adapter in `folder`, every tensor of which was checked.
+def read_adapter(
+    model: PreTrainedModel, folder: Path, *, dropout: float | None = None
+) -> PeftModel:
+    """`model` with the adapter in `folder`, every tensor of which was checked, in eval mode.
+
+    `dropout` replaces the one that the adapter was trained with.
 
     Raises:
-        JloraError: damaged, of another rank or base, with tensors that are missing, unexpected
-            or not finite.
+        JloraError: damaged, no LoRA, of another rank or base, with tensors that are missing,
+            unexpected or not finite.
     """
     from peft import PeftConfig, PeftModel  # noqa: PLC0415 - takes 2 s
 
-    _check_adapter_rank(folder)
-    try:
-        config = PeftConfig.from_pretrained(str(folder))
-    except (TypeError, ValueError, KeyError) as error:
-        path = folder / ADAPTER_CONFIG
-        raise refuse("source.bad_json", path=path, problem=_first_line(error)) from error
+    _check_adapter_rank(folder, read_adapter_config(folder))
+    tensors = _adapter_tensors(folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PEFT warns of missing keys; they are refused below
-        adapted = PeftModel(model, config)
-        tensors = _adapter_tensors(folder)
+        try:
+            config = PeftConfig.from_pretrained(str(folder))
+            if dropout is not None:
+                config.lora_dropout = dropout
+            adapted = PeftModel(model, config)
+        except _UNLOADABLE as error:
+            if "not found in the base model" in str(error):
+                raise _tensors_differ(folder, set(), tensors.keys()) from error
+            path = folder / ADAPTER_CONFIG
+            raise refuse("source.bad_json", path=path, problem=_reason(error)) from error
         _check_tensors(folder, adapted, tensors)
         _fill(adapted, tensors)
     return adapted.eval()
 
 
-def _check_adapter_rank(folder: Path) -> None:
-    config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+def read_adapter_config(folder: Path) -> dict[str, Any]:
+    """The adapter_config.json of the LoRA adapter in `folder`.
+
+    Raises:
+        JloraError: it cannot be read, or is of another kind of adapter.
+    """
+    path = folder / ADAPTER_CONFIG
+    try:
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise refuse("source.bad_json", path=path, problem=error) from error
+    if not isinstance(config, dict):
+        raise refuse("source.bad_json", path=path, problem=say("source.no_object"))
+    if config.get("peft_type") != "LORA":
+        raise refuse("adapter.not_lora", path=path, kind=config.get("peft_type"))
+    return config
+
+
+def _check_adapter_rank(folder: Path, config: dict[str, Any]) -> None:
     ranks = {config.get("r"), *(config.get("rank_pattern") or {}).values()}
     for name, shape, _ in tensor_shapes(folder, ADAPTER_WEIGHTS):
         if "lora_A" in name and shape and shape[0] not in ranks:
@@ -269,22 +351,18 @@ def _check_adapter_rank(folder: Path) -> None:
 def _adapter_tensors(folder: Path) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_file  # noqa: PLC0415
 
-    return load_file(folder / ADAPTER_WEIGHTS)
+    try:
+        return load_file(folder / ADAPTER_WEIGHTS)
+    except (SafetensorError, OSError) as error:
+        path = folder / ADAPTER_WEIGHTS
+        raise refuse("model.damaged", path=path, problem=_reason(error)) from error
 
 
 def _check_tensors(folder: Path, adapted: PeftModel, tensors: dict[str, torch.Tensor]) -> None:
     path = folder / ADAPTER_WEIGHTS
     wanted = adapter_state(adapted)
-    missing, unexpected = wanted.keys() - tensors.keys(), tensors.keys() - wanted.keys()
-    if missing or unexpected:
-        raise refuse(
-            "adapter.tensors_differ",
-            path=path,
-            matched=len(wanted.keys() & tensors.keys()),
-            total=len(tensors),
-            missing=len(missing),
-            unexpected=len(unexpected),
-        )
+    if wanted.keys() != tensors.keys():
+        raise _tensors_differ(folder, wanted.keys(), tensors.keys())
     for name, tensor in tensors.items():
         if tensor.shape != wanted[name].shape:
             raise refuse(
@@ -296,6 +374,17 @@ def _check_tensors(folder: Path, adapted: PeftModel, tensors: dict[str, torch.Te
             )
         if not torch.isfinite(tensor).all():
             raise refuse("adapter.not_finite", path=path, name=name)
+
+
+def _tensors_differ(folder: Path, wanted: AbstractSet[str], found: AbstractSet[str]) -> JloraError:
+    return refuse(
+        "adapter.tensors_differ",
+        path=folder / ADAPTER_WEIGHTS,
+        matched=len(wanted & found),
+        total=len(found),
+        missing=len(wanted - found),
+        unexpected=len(found - wanted),
+    )
 
 
 def _fill(adapted: PeftModel, tensors: dict[str, torch.Tensor]) -> None:
@@ -327,11 +416,15 @@ def device_memory_gib(device: str) -> float:
     """Peak memory so far, GiB: the GPU's allocations on CUDA, else the process's resident set."""
     if device.startswith("cuda"):
         return round(torch.cuda.max_memory_allocated() / 2**30, 3)
+    import sys  # noqa: PLC0415
+
     try:
         import resource  # noqa: PLC0415 - not on Windows
     except ImportError:
-        return math.nan
-    import sys  # noqa: PLC0415
+        # accelerate brings it
+        import psutil  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415
+
+        return round(float(psutil.Process().memory_info().peak_wset) / 2**30, 3)
 
     unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2): bytes on macOS, else KiB
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30, 3)
@@ -355,6 +448,9 @@ def choose_device(asked: str | None) -> str:
     return asked
 
 
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else say("model.no_reason")
+def _reason(error: BaseException) -> str:
+    """What went wrong in one line; a bare KeyError says too little without its name."""
+    text = " ".join(str(error).split())[:_REASON]
+    if isinstance(error, KeyError | AttributeError):
+        return f"{type(error).__name__}: {text}"
+    return text or say("model.no_reason")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from dataclasses import dataclass
 from importlib import resources
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from jlora_cli.dataset import Message
 from jlora_cli.diagnosis import diagnose
+from jlora_cli.errors import JloraError
 from jlora_cli.evaluation import Evaluation, Terms, evaluate
 from jlora_cli.events import Notify, Stage, ignore
 from jlora_cli.generation import Sampling, load_answerer
@@ -18,7 +20,7 @@ from jlora_cli.merging import Merged, merge
 from jlora_cli.model import Placement
 from jlora_cli.preparing import Rules, load_data, prepare
 from jlora_cli.proposal import propose
-from jlora_cli.run_folder import open_source
+from jlora_cli.run_folder import make_run_folder, open_source
 from jlora_cli.training.session import train
 
 if TYPE_CHECKING:
@@ -93,34 +95,39 @@ def walk(output: Path, notify: Notify = ignore) -> Walk:
     begun = time.monotonic()
     data, run, merged_folder = output / "data", output / "run", output / "merged"
 
-    def typed(command: str) -> None:
+    def typed(*words: object) -> None:
+        command = shlex.join(["jlora", *map(str, words)])
         notify(Stage("demo.stage.command", {"command": command}))
 
-    typed("jlora env-check")
+    make_run_folder(output)
+    typed("env-check")
     machine = read_machine()
     worst = sum(item.severity == "error" for item in diagnose(machine))
     notify(Stage("demo.stage.checked", {"errors": worst, "cores": machine.cores}))
 
-    typed(f"jlora prepare demo --validation demo-validation --output {data}")
+    typed("prepare", "demo", "--validation", "demo-validation", "--output", data)
     prepare(["demo"], output=data, rules=Rules(validation="demo-validation"), notify=notify)
 
-    typed(f"jlora train --profile {PROFILE} --model demo --data {data} --output {run}")
+    typed("train", "--profile", PROFILE, "--model", "demo", "--data", data, "--output", run)
     options = {"model": "demo", "data": str(data), "output": str(run)}
-    train(propose(PROFILE, options, machine), notify)
+    proposal = propose(PROFILE, options, machine)
+    for found in proposal.findings:
+        if found.severity == "error":
+            raise JloraError(found.evidence, remedy=found.remedy)
+    train(proposal, notify)
 
-    typed(
-        f"jlora evaluate {run} --data {data / 'validation.jsonl'} --compare-base --expect {SUFFIX}$"
-    )
+    held_out = data / "validation.jsonl"
+    typed("evaluate", run, "--data", held_out, "--compare-base", "--expect", f"{SUFFIX}$")
     artifact = open_source(str(run))
-    examples = load_data(str(data / "validation.jsonl")).examples
+    examples = load_data(str(held_out)).examples
     terms = Terms(_GREEDY, expect=f"{SUFFIX}$", compare_base=True)
     evaluation = evaluate(artifact, examples, Placement(), terms, notify)
 
-    typed(f"jlora merge {run} --output {merged_folder}")
+    typed("merge", run, "--output", merged_folder)
     prompts = held_out_prompts()
     verification = merge(artifact, merged_folder, prompts=prompts, notify=notify)
 
-    typed(f"jlora infer {run} --prompt {prompts[0]} --temperature 0")
+    typed("infer", run, "--prompt", prompts[0], "--temperature", 0)
     answerer = load_answerer(artifact, Placement())
     tuned = _answers(answerer, prompts, notify)
     with answerer.model.disable_adapter():

@@ -10,13 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
+import re
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from jlora_cli.errors import refuse
+from jlora_cli.events import Warned
+from jlora_cli.messages import say
 from jlora_cli.model import adapter_state
 from jlora_cli.run_folder import write_json
 
@@ -28,7 +34,25 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
     from torch.optim.lr_scheduler import LRScheduler
 
+    from jlora_cli.errors import JloraError
+    from jlora_cli.events import Notify
+
 MANIFEST = "manifest.json"
+ADAPTER, STATE, PROGRESS = "adapter_model.safetensors", "optimizer.pt", "progress.json"
+BEST = "best.safetensors"  # only where a run keeps its best adapter
+
+# What a file that fits its manifest but was not written here can make the readers raise.
+_UNREADABLE = (
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SafetensorError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
 
 
 class Trained(NamedTuple):
@@ -39,78 +63,168 @@ class Trained(NamedTuple):
     scheduler: LRScheduler
 
 
-def save(folder: Path, step: int, trained: Trained, progress: dict[str, Any]) -> Path:
-    """Write the checkpoint of `step` under `folder`; returns its path."""
+def save(
+    folder: Path,
+    step: int,
+    trained: Trained,
+    progress: dict[str, Any],
+    *,
+    best: dict[str, torch.Tensor] | None = None,
+) -> Path:
+    """Write the checkpoint of `step` under `folder`; returns its path.
+
+    `best`: the tensors of the best adapter so far, where the run keeps one.
+
+    Raises:
+        JloraError: it cannot be written; older checkpoints are untouched.
+    """
     path = folder / f"step-{step:06d}"
     draft = folder / f".{path.name}.part"
     shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    state = {
-        name: tensor.detach().cpu().contiguous()
-        for name, tensor in adapter_state(trained.adapted).items()
-    }
-    save_file(state, draft / "adapter_model.safetensors")
-    random = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        random["cuda"] = torch.cuda.get_rng_state()
-    torch.save(
-        {
-            "optimizer": trained.optimizer.state_dict(),
-            "scheduler": trained.scheduler.state_dict(),
-            "random": random,
-        },
-        draft / "optimizer.pt",
-    )
-    write_json(draft / "progress.json", {"step": step, **progress})
-    write_json(draft / MANIFEST, {file.name: _sha256(file) for file in sorted(draft.iterdir())})
-    for file in draft.iterdir():
-        _sync(file)
-    shutil.rmtree(path, ignore_errors=True)
-    draft.replace(path)
+    try:
+        draft.mkdir(parents=True)
+        _write(draft, trained, {"step": step, **progress}, best)
+        shutil.rmtree(path, ignore_errors=True)
+        draft.replace(path)
+        _sync_folder(folder)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        # torch and safetensors have their own words for a full disk.
+        shutil.rmtree(draft, ignore_errors=True)
+        raise refuse("checkpoint.cannot_save", path=path, problem=error) from error
     return path
 
 
-def keep_newest(folder: Path, count: int) -> None:
-    """Delete all but the newest `count` checkpoints."""
-    for path in sorted(folder.glob("step-*"))[:-count]:
-        shutil.rmtree(path)
+def _write(
+    draft: Path, trained: Trained, progress: dict[str, Any], best: dict[str, torch.Tensor] | None
+) -> None:
+    _save_tensors(adapter_state(trained.adapted), draft / ADAPTER)
+    if best is not None:
+        _save_tensors(best, draft / BEST)
+    torch.save(_state(trained), draft / STATE)
+    write_json(draft / PROGRESS, progress)
+    for file in sorted(draft.iterdir()):
+        _sync(file)
+    write_json(draft / MANIFEST, {file.name: _sha256(file) for file in sorted(draft.iterdir())})
+
+
+def _save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
+    save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, path)
+
+
+def _state(trained: Trained) -> dict[str, Any]:
+    random = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        random["cuda"] = torch.cuda.get_rng_state()
+    state = {
+        "optimizer": trained.optimizer.state_dict(),
+        "scheduler": trained.scheduler.state_dict(),
+        "random": random,
+    }
+    scaler = _scaler(trained)
+    return state if scaler is None else {**state, "scaler": scaler.state_dict()}
+
+
+def _scaler(trained: Trained) -> torch.amp.GradScaler | None:
+    """The loss scaler of a float16 run, which accelerate keeps in its optimizer."""
+    return getattr(trained.optimizer, "scaler", None)
+
+
+def keep_newest(folder: Path, count: int, *, step: int) -> None:
+    """Delete all but the newest `count` checkpoints up to `step`, where the run now stands.
+
+    Later ones can only be damaged ones that a resumed run went past.
+    """
+    reached = [path for number, path in _numbered(folder) if number <= step]
+    for _, path in _numbered(folder):
+        if path not in reached[-count:]:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def newest(folder: Path) -> tuple[Path | None, list[Path]]:
     """The newest checkpoint that is whole, and the damaged ones that are newer than it."""
     damaged: list[Path] = []
-    for path in sorted(folder.glob("step-*"), reverse=True):
+    for _, path in reversed(_numbered(folder)):
         if _is_whole(path):
             return path, damaged
         damaged.append(path)
     return None, damaged
 
 
-def restore(path: Path, trained: Trained) -> dict[str, Any]:
-    """Put the state of the checkpoint at `path` back; returns its progress.
+def _numbered(folder: Path) -> list[tuple[int, Path]]:
+    """(step, path) of every checkpoint, the oldest first."""
+    matches = [(re.fullmatch(r"step-(\d+)", path.name), path) for path in folder.glob("step-*")]
+    return sorted((int(match[1]), path) for match, path in matches if match)
 
-    Nothing in it is unpickled but tensors and plain values.
+
+def find_to_resume(run: Path, wanted: dict[str, Any], notify: Notify) -> Path:
+    """The newest whole checkpoint of the run folder `run`; damaged ones are told and passed over.
+
+    Raises:
+        JloraError: there is none, or the run it belongs to is another than `wanted`.
     """
-    from peft import set_peft_model_state_dict  # noqa: PLC0415
+    path, damaged = newest(run / "checkpoints")
+    for broken in damaged:
+        notify(Warned(say("resume.damaged", path=broken)))
+    if path is None:
+        raise refuse("resume.nothing", path=run)
+    check_same_run(read_progress(path)["identity"], wanted, path)
+    return path
 
-    set_peft_model_state_dict(trained.adapted, load_file(path / "adapter_model.safetensors"))
-    state = torch.load(path / "optimizer.pt", weights_only=True, map_location="cpu")
-    trained.optimizer.load_state_dict(state["optimizer"])
-    trained.scheduler.load_state_dict(state["scheduler"])
-    torch.set_rng_state(state["random"]["cpu"])
-    if "cuda" in state["random"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["random"]["cuda"])
-    progress: dict[str, Any] = json.loads((path / "progress.json").read_text(encoding="utf-8"))
+
+def read_progress(path: Path) -> dict[str, Any]:
+    """What the checkpoint at `path` remembers besides tensors.
+
+    Raises:
+        JloraError: it was not written by jlora.
+    """
+    try:
+        progress: dict[str, Any] = json.loads((path / PROGRESS).read_text(encoding="utf-8"))
+        progress["identity"], progress["progress"]
+    except _UNREADABLE as error:
+        raise _unreadable(path, error) from error
     return progress
 
 
-def check_same_run(progress: dict[str, Any], wanted: dict[str, Any], path: Path) -> None:
+def restore(path: Path, trained: Trained) -> dict[str, torch.Tensor] | None:
+    """Put the state of the checkpoint at `path` back; returns the best adapter, if it has one.
+
+    Nothing in it is unpickled but tensors and plain values.
+
+    Raises:
+        JloraError: it was not written by jlora, or for another adapter or optimizer.
+    """
+    from peft import set_peft_model_state_dict  # noqa: PLC0415
+
+    try:
+        set_peft_model_state_dict(trained.adapted, load_file(path / ADAPTER))
+        state = torch.load(path / STATE, weights_only=True, map_location="cpu")
+        trained.optimizer.load_state_dict(state["optimizer"])
+        trained.scheduler.load_state_dict(state["scheduler"])
+        scaler = _scaler(trained)
+        if scaler is not None and "scaler" in state:
+            scaler.load_state_dict(state["scaler"])
+        best = load_file(path / BEST) if (path / BEST).is_file() else None
+        # Last, because everything before it may draw random numbers.
+        torch.set_rng_state(state["random"]["cpu"])
+        if "cuda" in state["random"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state(state["random"]["cuda"])
+    except _UNREADABLE as error:
+        raise _unreadable(path, error) from error
+    return best
+
+
+def _unreadable(path: Path, error: Exception) -> JloraError:
+    text = str(error).strip() or type(error).__name__
+    return refuse("resume.unreadable", path=path, problem=text.splitlines()[0])
+
+
+def check_same_run(saved: dict[str, Any], wanted: dict[str, Any], path: Path) -> None:
     """Refuse to resume a run whose data, base or settings have changed.
 
     Raises:
         JloraError: names what differs.
     """
-    differing = [name for name, value in wanted.items() if progress.get(name) != value]
+    differing = [name for name, value in wanted.items() if saved.get(name) != value]
     if differing:
         raise refuse("resume.differs", path=path, names=", ".join(differing))
 
@@ -118,7 +232,8 @@ def check_same_run(progress: dict[str, Any], wanted: dict[str, Any], path: Path)
 def _is_whole(path: Path) -> bool:
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        return bool(manifest) and all(_sha256(path / n) == digest for n, digest in manifest.items())
+        named = {ADAPTER, STATE, PROGRESS} <= manifest.keys()
+        return named and all(_sha256(path / n) == digest for n, digest in manifest.items())
     except (OSError, ValueError, AttributeError):
         return False
 
@@ -139,3 +254,13 @@ def _chunks(path: Path) -> Iterator[bytes]:
 def _sync(path: Path) -> None:
     with path.open("rb+") as file:
         os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    """Make a rename last; Windows opens no folders, and has nothing like it."""
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -17,13 +17,18 @@ _SKIPPED_IN_A_ROW = 8
 
 
 class Guard:
-    """Raises as soon as a loss is not finite, or the adapter turns out not to learn."""
+    """Raises as soon as a loss is not finite, or the adapter turns out not to learn.
 
-    def __init__(self, adapted: PeftModel) -> None:
+    `steps`: how many optimizer steps the run has; a short one is judged at its end.
+    """
+
+    def __init__(self, adapted: PeftModel, *, steps: int = _PATIENCE) -> None:
         self._watched = [
             p for n, p in adapted.named_parameters() if "lora_B" in n and p.requires_grad
         ]
         self._before = [p.detach().clone() for p in self._watched]
+        self._patience = min(_PATIENCE, steps)
+        self._moves = 0
         self._skipped = 0
 
     def check_loss(self, loss: float, step: int, origins: tuple[str, ...]) -> None:
@@ -41,7 +46,9 @@ class Guard:
         Raises:
             JloraError: the gradient is not finite (in float16: several times in a row).
         """
-        self._skipped = 0 if math.isfinite(norm) else self._skipped + 1
+        finite = math.isfinite(norm)
+        self._moves += finite
+        self._skipped = 0 if finite else self._skipped + 1
         if self._skipped > (_SKIPPED_IN_A_ROW if scaled else 0):
             raise refuse("guard.gradient_not_finite", step=step)
 
@@ -49,11 +56,21 @@ class Guard:
         """After the optimizer moved.
 
         Raises:
-            JloraError: after a few steps no lora_B tensor has changed.
+            JloraError: after a few moves no lora_B tensor has changed.
         """
-        if step != _PATIENCE or not self._watched:
+        if self._moves < self._patience or not self._before:
             return
         pairs = zip(self._watched, self._before, strict=True)
         if all(torch.equal(now, before) for now, before in pairs):
             raise refuse("guard.adapter_dead", step=step)
         self._before = []
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch says that memory ran out; only CUDA has a class of its own for it."""
+    said = str(error).lower()
+    return (
+        isinstance(error, torch.OutOfMemoryError)
+        or "out of memory" in said
+        or "can't allocate memory" in said
+    )

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 class Interruption:
-    """Turns SIGINT, SIGTERM and SIGHUP into a wish to stop after the current step."""
+    """Turns SIGINT, SIGTERM and SIGHUP into a wish to stop after the current step.
+
+    A signal that is ignored stays ignored: that is how `nohup` keeps a run alive.
+    """
 
     NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -21,13 +24,14 @@ class Interruption:
     def __enter__(self) -> Interruption:
         for name in self.NAMES:
             number = getattr(signal, name, None)  # Windows has no SIGHUP
-            if number is not None:
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            # None was set by C code, which alone could put it back.
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
     def _note(self, number: int, _: FrameType | None) -> None:
         if self.signal is not None:  # the second time it is meant

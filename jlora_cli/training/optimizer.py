@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -50,12 +49,31 @@ def make_scheduler(optimizer: Optimizer, config: RunConfig, steps: int) -> LRSch
 
 
 def add_noise(base: PreTrainedModel, alpha: float) -> None:
-    """NEFTune (Jain et al. 2023): uniform noise of alpha / sqrt(length * width) on embeddings."""
+    """NEFTune (Jain et al. 2023): uniform noise of alpha / sqrt(length * width) on embeddings.
+
+    `length` is that of the row a token belongs to, also where rows are packed end to end.
+    """
+    lengths: list[torch.Tensor] = []
+
+    def measure(module: torch.nn.Module, _: object, named: dict[str, Any]) -> None:
+        if module.training:
+            lengths[:] = [row_lengths(named["position_ids"])]
 
     def noisy(module: torch.nn.Module, _: object, output: torch.Tensor) -> torch.Tensor:
         if not module.training:
             return output
-        size = alpha / math.sqrt(output.shape[1] * output.shape[2])
-        return output + torch.empty_like(output).uniform_(-size, size)
+        size = alpha / (lengths[0].unsqueeze(-1) * output.shape[-1]).sqrt()
+        return output + torch.empty_like(output).uniform_(-1, 1) * size
 
+    # PEFT calls the base's forward past its hooks; the decoder inside it is called properly.
+    base.base_model.register_forward_pre_hook(measure, with_kwargs=True)
     base.get_input_embeddings().register_forward_hook(noisy)
+
+
+def row_lengths(positions: torch.Tensor) -> torch.Tensor:
+    """For each token the length of its row, as float: (rows, length); a row starts at position 0.
+
+    positions: (rows, length), as a batch has them.
+    """
+    row = (positions == 0).flatten().cumsum(0) - 1
+    return torch.bincount(row)[row].view_as(positions).float()

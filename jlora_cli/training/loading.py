@@ -1,0 +1,150 @@
+"""A proposal -> a base with an adapter that trains, on its device."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from accelerate import Accelerator
+
+from jlora_cli.errors import refuse
+from jlora_cli.messages import say
+from jlora_cli.model import (
+    Placement,
+    attach_adapter,
+    choose_device,
+    load_base,
+    read_adapter,
+    read_adapter_config,
+)
+from jlora_cli.recipe import attention_layers
+from jlora_cli.run_folder import open_source
+from jlora_cli.training.optimizer import add_noise
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
+    from jlora_cli.config import RunConfig
+    from jlora_cli.proposal import Proposal
+    from jlora_cli.run_folder import Artifact
+
+_MIXED = {"bfloat16": "bf16", "float16": "fp16"}
+
+
+class Loaded(NamedTuple):
+    """A model that is ready to train, and the accelerator that moves it."""
+
+    adapted: PeftModel
+    accelerator: Accelerator
+
+
+def load(proposal: Proposal, folder: Path, adapter: Path | None) -> Loaded:
+    """The base in `folder` with a fresh adapter, or with the one in `adapter` to go on from.
+
+    Raises:
+        JloraError: the base or the adapter cannot be used.
+    """
+    config = proposal.config
+    device = choose_device("cpu" if proposal.machine.usable_gpu is None else None)
+    accelerator = Accelerator(
+        cpu=device == "cpu", mixed_precision=_MIXED.get(config.precision, "no")
+    )
+    placement = Placement(device, config.precision, config.quantization, config.attention)
+    base = load_base(folder, placement, dropout=config.base_dropout, tokenizer=proposal.tokenizer)
+    if config.gradient_checkpointing is True:
+        base.gradient_checkpointing_enable({"use_reentrant": False})
+        base.enable_input_require_grads()
+    adapted = _adapter(base, config, adapter)
+    if config.neftune_alpha:
+        add_noise(base, config.neftune_alpha)
+    if config.compile:
+        adapted.compile()
+    return Loaded(adapted, accelerator)
+
+
+def as_loaded(proposal: Proposal, adapted: PeftModel) -> Proposal:
+    """`proposal` with the attention that the architecture has, where that is another."""
+    attention = adapted.config._attn_implementation
+    if attention == proposal.config.attention:
+        return proposal
+    reason = say("settle.attention_eager", architecture=proposal.model_type)
+    resolved = proposal.resolved.with_auto({"attention": (attention, reason)})
+    return replace(proposal, resolved=resolved)
+
+
+def _adapter(base: PreTrainedModel, config: RunConfig, folder: Path | None) -> PeftModel:
+    if folder is None:
+        return attach_adapter(base, config)
+    adapted = read_adapter(base, folder, dropout=config.lora_dropout)
+    for name, parameter in adapted.named_parameters():
+        parameter.requires_grad = "lora_" in name
+    return adapted
+
+
+# -- going on from an adapter ------------------------------------------------------------------
+
+
+def go_on_from(
+    proposal: Proposal, source: str, base_fingerprint: str, *, folder: Path
+) -> tuple[Proposal, Artifact]:
+    """`proposal` with the settings of the adapter that `source` names, and that adapter.
+
+    `folder` is the base's. What the adapter is made of beats profile and default; an option that
+    says otherwise is refused.
+
+    Raises:
+        JloraError: no adapter, one of another base, or one that an option contradicts.
+    """
+    artifact = open_source(source)
+    if artifact.adapter is None:
+        raise refuse("train.not_an_adapter", source=source)
+    remembered = ((artifact.card or {}).get("base") or {}).get("fingerprint")
+    if remembered not in (None, base_fingerprint):
+        raise refuse("train.other_base", source=source, base=folder)
+    made = _settings_of(read_adapter_config(artifact.adapter))
+    _check_options(proposal, made, source)
+    reason = say("settle.from_adapter", source=source)
+    taken = {
+        name: (value, reason)
+        for name, value in made.items()
+        if proposal.resolved.sources[name].origin != "option"
+    }
+    return replace(proposal, resolved=proposal.resolved.with_auto(taken)), artifact
+
+
+def _settings_of(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings that an adapter_config.json fixes."""
+    targets = config.get("target_modules") or ()
+    variant = "dora" if config.get("use_dora") else "lora"
+    return {
+        "lora_r": config.get("r"),
+        "lora_alpha": float(config.get("lora_alpha") or 0),
+        "lora_variant": "rslora" if config.get("use_rslora") else variant,
+        "lora_targets": (targets,) if isinstance(targets, str) else tuple(sorted(targets)),
+    }
+
+
+def _check_options(proposal: Proposal, made: dict[str, Any], source: str) -> None:
+    differing = [
+        name
+        for name, value in made.items()
+        if proposal.resolved.sources[name].origin == "option"
+        and not _agrees(name, getattr(proposal.config, name), value, proposal.model_type)
+    ]
+    if differing:
+        named = ", ".join(f"{name} {_written(made[name])}" for name in differing)
+        raise refuse("train.adapter_differs", source=source, settings=named)
+
+
+def _agrees(name: str, asked: Any, made: Any, model_type: str) -> bool:
+    if name != "lora_targets" or asked == ("auto",):
+        return bool(name == "lora_targets" or asked == made)
+    wanted = attention_layers(model_type) if asked == ("attention",) else asked
+    return set(wanted) == set(made)
+
+
+def _written(value: Any) -> str:
+    return ",".join(value) if isinstance(value, tuple) else f"{value}"

@@ -1,0 +1,78 @@
+"""What a run leaves beside its record: the adapter folder, and answers before and after."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from safetensors.torch import save_file
+
+from jlora_cli.dataset import Message
+from jlora_cli.generation import Answerer, Sampling
+from jlora_cli.model import adapter_state
+from jlora_cli.prompt import CARD_NAME, Prompter
+from jlora_cli.run_folder import ADAPTER_WEIGHTS, write_json, write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from peft import PeftModel
+
+    from jlora_cli.proposal import Proposal
+
+_SAMPLE_TOKENS = 64
+
+
+def save_adapter(
+    output: Path, adapted: PeftModel, proposal: Proposal, card: dict[str, Any]
+) -> None:
+    """Write `output`/adapter, under another name until it is whole."""
+    draft, folder = output / ".adapter.part", output / "adapter"
+    shutil.rmtree(draft, ignore_errors=True)
+    config = adapted.peft_config["default"]
+    config.base_model_name_or_path = proposal.config.model
+    config.inference_mode = True
+    # Not PEFT's save_pretrained, which renders an empty model card for a tenth of a second.
+    config.save_pretrained(str(draft))
+    state = {name: t.detach().cpu().contiguous() for name, t in adapter_state(adapted).items()}
+    save_file(state, draft / ADAPTER_WEIGHTS, metadata={"format": "pt"})
+    for file in proposal.tokenizer.files:
+        shutil.copyfile(file, draft / file.name)
+    write_json(draft / CARD_NAME, card)
+    # Left by a run that was killed between its adapter and its record.
+    shutil.rmtree(folder, ignore_errors=True)
+    draft.replace(folder)
+
+
+def sample_answers(adapted: PeftModel, proposal: Proposal) -> Iterator[dict[str, Any]]:
+    """Greedy answers to the sample prompts that leave room for one, as rows of samples.jsonl."""
+    adapted.eval()
+    answerer = Answerer(adapted, Prompter(proposal.tokenizer, proposal.format))
+    sampling = Sampling(max_new_tokens=_SAMPLE_TOKENS, temperature=0.0)
+    for prompt in proposal.prompts:
+        messages = [Message("user", prompt)]
+        if not answerer.fits(messages, sampling):
+            continue
+        answer = answerer.answer(messages, sampling)
+        yield {
+            "prompt": prompt,
+            "answer": answer.text,
+            "finish_reason": answer.finish_reason,
+        }
+
+
+def keep_rows(path: Path, wanted: Callable[[dict[str, Any]], bool]) -> None:
+    """Keep the rows of a JSONL file that are `wanted`; a line that was cut off is not one."""
+    if not path.is_file():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if wanted(row):
+            kept.append(line + "\n")
+    write_whole(path, "".join(kept))

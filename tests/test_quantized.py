@@ -1,0 +1,37 @@
+"""4- and 8-bit bases through the real bitsandbytes, whose CPU backend runs everywhere."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from jlora_cli.config import RunConfig
+from jlora_cli.model import Placement, attach_adapter, load_base
+from jlora_cli.prompt import Encoded
+from jlora_cli.training.loss import make_batch, summed_loss
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+LINEAR = {"8bit": "Linear8bitLt", "4bit": "Linear4bit"}
+
+
+@pytest.mark.parametrize("quantization", ["8bit", "4bit"])
+def test_adapter_learns_on_a_quantized_base(tiny_base, quantization):
+    placement = Placement("cpu", "float32", quantization)
+    base = load_base(tiny_base, placement)
+    config = RunConfig(quantization=quantization, lora_dropout=0.0)
+
+    adapted = attach_adapter(base, config)
+    optimizer = torch.optim.AdamW([p for p in adapted.parameters() if p.requires_grad], lr=1e-2)
+    batch = make_batch([Encoded([5, 6, 7, 8], [-100, 6, 7, 8])], packing=True, pad_id=0)
+    losses = []
+    for _ in range(8):
+        loss = summed_loss(adapted, batch)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(float(loss.detach()))
+
+    kinds = {type(module).__name__ for module in adapted.modules()}
+    assert LINEAR[quantization] in kinds
+    assert losses[-1] < losses[0]
+    assert {p.dtype for p in adapted.parameters() if p.requires_grad} == {torch.float32}
