@@ -15,6 +15,13 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Typed:
+    """The demo does next what `command` does, as a user would type it."""
+
+    command: str
+
+
+@dataclass(frozen=True)
 class StepDone:
     """One optimizer step. `loss` is the mean over the supervised tokens of the step."""
 
@@ -57,7 +64,7 @@ class Warned:
     text: str
 
 
-Event = Stage | StepDone | Evaluated | Saved | Answered | Warned
+Event = Stage | Typed | StepDone | Evaluated | Saved | Answered | Warned
 Notify = Callable[[Event], None]
 
 

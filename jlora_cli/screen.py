@@ -11,7 +11,7 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from jlora_cli.events import Answered, Evaluated, Saved, Stage, StepDone, Warned
+from jlora_cli.events import Answered, Evaluated, Saved, Stage, StepDone, Typed, Warned
 from jlora_cli.messages import say
 
 if TYPE_CHECKING:
@@ -220,6 +220,8 @@ class Teller:
         elif isinstance(event, Stage):
             self._told = -1
             note(f"• {say(event.name, **event.values)}")
+        elif isinstance(event, Typed):
+            note(f"\n$ {event.command}")
         elif isinstance(event, StepDone):
             self._progress(say("screen.step"), event.step, event.total_steps, _step_line(event))
         elif isinstance(event, Answered):

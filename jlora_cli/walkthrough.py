@@ -13,7 +13,7 @@ from jlora_cli.dataset import Message
 from jlora_cli.diagnosis import diagnose
 from jlora_cli.errors import JloraError
 from jlora_cli.evaluation import Evaluation, Terms, evaluate
-from jlora_cli.events import Notify, Stage, ignore
+from jlora_cli.events import Notify, Stage, Typed, ignore
 from jlora_cli.generation import Sampling, load_answerer
 from jlora_cli.machine import read_machine
 from jlora_cli.merging import Merged, merge
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jlora_cli.generation import Answer, Answerer
+    from jlora_cli.machine import Machine
+    from jlora_cli.run_folder import Artifact
 
 SUFFIX = "にゃ"
 PROFILE = "cpu-small"
@@ -94,21 +96,44 @@ def walk(output: Path, notify: Notify = ignore) -> Walk:
     """
     begun = time.monotonic()
     data, run, merged_folder = output / "data", output / "run", output / "merged"
+    held_out = data / "validation.jsonl"
 
     def typed(*words: object) -> None:
-        command = shlex.join(["jlora", *map(str, words)])
-        notify(Stage("demo.stage.command", {"command": command}))
+        notify(Typed(shlex.join(["jlora", *map(str, words)])))
 
     make_run_folder(output)
     typed("env-check")
+    machine = _check(notify)
+    typed("prepare", "demo", "--validation", "demo-validation", "--output", data)
+    prepare(["demo"], output=data, rules=Rules(validation="demo-validation"), notify=notify)
+    typed("train", "--profile", PROFILE, "--model", "demo", "--data", data, "--output", run)
+    _train(data, run, machine, notify)
+    artifact = open_source(str(run))
+    typed("evaluate", run, "--data", held_out, "--compare-base", "--expect", f"{SUFFIX}$")
+    evaluation = _evaluate(artifact, held_out, notify)
+    typed("merge", run, "--output", merged_folder)
+    prompts = held_out_prompts()
+    verification = _merge(artifact, merged_folder, prompts, notify)
+    typed("infer", run, "--prompt", prompts[0], "--temperature", 0)
+    notify(Stage("demo.stage.asking", {"count": len(prompts)}))
+    answerer = load_answerer(artifact, Placement())
+    tuned = _answers(answerer, prompts, notify)
+    with answerer.model.disable_adapter():
+        base = _answers(answerer, prompts, notify)
+    whole = load_answerer(open_source(str(merged_folder)), Placement())
+    merged = _answers(whole, prompts, notify)
+    seconds = time.monotonic() - begun
+    return Walk(seconds, run, prompts, base, tuned, merged, evaluation, verification)
+
+
+def _check(notify: Notify) -> Machine:
     machine = read_machine()
     worst = sum(item.severity == "error" for item in diagnose(machine))
     notify(Stage("demo.stage.checked", {"errors": worst, "cores": machine.cores}))
+    return machine
 
-    typed("prepare", "demo", "--validation", "demo-validation", "--output", data)
-    prepare(["demo"], output=data, rules=Rules(validation="demo-validation"), notify=notify)
 
-    typed("train", "--profile", PROFILE, "--model", "demo", "--data", data, "--output", run)
+def _train(data: Path, run: Path, machine: Machine, notify: Notify) -> None:
     options = {"model": "demo", "data": str(data), "output": str(run)}
     proposal = propose(PROFILE, options, machine)
     for found in proposal.findings:
@@ -116,33 +141,28 @@ def walk(output: Path, notify: Notify = ignore) -> Walk:
             raise JloraError(found.evidence, remedy=found.remedy)
     train(proposal, notify)
 
-    held_out = data / "validation.jsonl"
-    typed("evaluate", run, "--data", held_out, "--compare-base", "--expect", f"{SUFFIX}$")
-    artifact = open_source(str(run))
+
+def _evaluate(artifact: Artifact, held_out: Path, notify: Notify) -> Evaluation:
     examples = load_data(str(held_out)).examples
     terms = Terms(_GREEDY, expect=f"{SUFFIX}$", compare_base=True)
     evaluation = evaluate(artifact, examples, Placement(), terms, notify)
+    base, tuned = evaluation.base or evaluation.tuned, evaluation.tuned
+    shown: dict[str, object] = {
+        "before": f"{base.perplexity:.2f}",
+        "after": f"{tuned.perplexity:.2f}",
+        "base": f"{base.expect_share or 0:.0%}",
+        "tuned": f"{tuned.expect_share or 0:.0%}",
+    }
+    notify(Stage("demo.stage.scores", shown))
+    return evaluation
 
-    typed("merge", run, "--output", merged_folder)
-    prompts = held_out_prompts()
-    verification = merge(artifact, merged_folder, prompts=prompts, notify=notify)
 
-    typed("infer", run, "--prompt", prompts[0], "--temperature", 0)
-    answerer = load_answerer(artifact, Placement())
-    tuned = _answers(answerer, prompts, notify)
-    with answerer.model.disable_adapter():
-        base = _answers(answerer, prompts, notify)
-    whole = load_answerer(open_source(str(merged_folder)), Placement())
-    return Walk(
-        seconds=time.monotonic() - begun,
-        run=run,
-        prompts=prompts,
-        base=base,
-        tuned=tuned,
-        merged=_answers(whole, prompts, notify),
-        evaluation=evaluation,
-        verification=verification,
-    )
+def _merge(artifact: Artifact, folder: Path, prompts: list[str], notify: Notify) -> Merged:
+    merged = merge(artifact, folder, prompts=prompts, notify=notify)
+    difference = f"{merged.max_logit_difference:.1e}"
+    same = "✓" if merged.same_greedy_text else "✗"
+    notify(Stage("demo.stage.equal", {"difference": difference, "same": same}))
+    return merged
 
 
 def _answers(answerer: Answerer, prompts: list[str], notify: Notify) -> list[Answer]:

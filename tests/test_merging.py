@@ -6,6 +6,7 @@ import gc
 import json
 import shutil
 import weakref
+from dataclasses import replace
 
 import pytest
 import torch
@@ -216,24 +217,27 @@ def test_half_precision_is_rounded_once_after_the_sum(runs, merges, tmp_path):
     assert sum(torch.equal(rounded[n], exact[n].bfloat16()) for n in exact) == len(exact) > 20
 
 
-def test_logits_are_compared_along_the_same_text_although_a_token_tips(tiny_run, tmp_path):
-    read = merging._read
-    readings = []
+def test_logits_are_compared_along_the_same_text_although_a_token_tips(
+    tiny_run, tmp_path, monkeypatch
+):
+    reload = merging._reload
 
-    def tip(answerer, prompts, **along):
-        reading = read(answerer, prompts, **along)
-        readings.append(reading)
-        return reading
+    def tip(*given):
+        whole = reload(*given)
+        answer = whole.answer
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(merging, "_read", tip)
-        merge(open_source(str(tiny_run)), tmp_path / "out")
-    before, after = readings
-    assert before.ids == after.ids
-    other = merging._Reading(before.ids, after.logits, ["別の答え", *before.texts[1:]])
-    figures = merging._compare(before, other, "out", "float32")
+        def other(*asked):
+            said = answer(*asked)
+            return replace(said, ids=[9, *said.ids[:-1]], text="別の" + said.text)
+
+        whole.answer = other
+        return whole
+
+    monkeypatch.setattr(merging, "_reload", tip)
+    figures = merge(open_source(str(tiny_run)), tmp_path / "out")
     assert not figures.same_greedy_text
     assert figures.max_logit_difference <= TOLERANCE
+    assert figures.top1_agreement == 1.0
 
 
 @pytest.mark.parametrize("spoiled", [float("nan"), float("inf"), 3.0])
@@ -341,11 +345,11 @@ def test_a_merge_that_breaks_off_leaves_nothing(tiny_run, tmp_path, monkeypatch,
 
 def test_what_an_earlier_merge_left_half_written_is_replaced(tiny_run, tmp_path):
     (tmp_path / ".out.part").mkdir()
-    (tmp_path / ".out.part/model-00001-of-00002.safetensors").write_bytes(b"cut off")
+    (tmp_path / ".out.part/chat_template.jinja").write_text("{{ 猫")
     (tmp_path / "out").mkdir()
     merge(open_source(str(tiny_run)), tmp_path / "out")
     assert left_in(tmp_path) == ["out"]
-    assert not list((tmp_path / "out").glob("model-*"))
+    assert "chat_template.jinja" not in left_in(tmp_path / "out")
 
 
 # --- adapters of other tools -------------------------------------------------------------------

@@ -238,8 +238,19 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "The whole path, without network. Each line that starts with $ is what you would type.",
         "全工程をオフラインで実行します。$ で始まる行が、実際に入力するコマンドです。",
     ),
-    "demo.stage.command": ("$ {command}", "$ {command}"),
     "demo.stage.checked": ("{cores} cores, {errors} errors", "{cores} コア、エラー {errors} 件"),
+    "demo.stage.scores": (
+        "perplexity of the held-out answers {before} → {after}; ending in 「にゃ」 {base} → {tuned}",
+        "検証データのパープレキシティ {before} → {after}、「にゃ」で終わる回答 {base} → {tuned}",
+    ),
+    "demo.stage.equal": (
+        "largest logit difference {difference}, same text: {same}",
+        "ロジットの最大差 {difference}、文章の一致: {same}",
+    ),
+    "demo.stage.asking": (
+        "{count} held-out prompts: tuned, base and merged",
+        "学習に使っていない {count} 件に、調整後・ベース・統合後で回答",
+    ),
     "demo.column.prompt": ("prompt", "プロンプト"),
     "demo.column.base": ("base", "ベース"),
     "demo.column.tuned": ("tuned", "調整後"),

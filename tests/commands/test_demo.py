@@ -14,7 +14,7 @@ from jlora_cli import screen, walkthrough
 from jlora_cli.commands import demo as command
 from jlora_cli.errors import JloraError
 from jlora_cli.evaluation import Evaluation, Scores
-from jlora_cli.events import Stage
+from jlora_cli.events import Stage, Typed
 from jlora_cli.generation import Answer
 from jlora_cli.merging import Merged
 from jlora_cli.walkthrough import Walk, held_out_prompts
@@ -88,8 +88,7 @@ def test_json_has_the_keys_of_the_contract_and_every_answer(walked):
 
 def test_it_names_the_commands_that_a_person_would_type(walked):
     _, folder, told = walked
-    stages = [event for event in told if isinstance(event, Stage)]
-    lines = [e.values["command"] for e in stages if e.name == "demo.stage.command"]
+    lines = [e.command for e in told if isinstance(e, Typed)]
     words = [shlex.split(line) for line in lines]
     verbs = ["env-check", "prepare", "train", "evaluate", "merge", "infer"]
     assert [each[:2] for each in words] == [["jlora", verb] for verb in verbs]
@@ -148,7 +147,7 @@ def run(reached, monkeypatch):
 
     def walk(folder, notify):
         call.folders.append(folder)
-        notify(Stage("demo.stage.command", {"command": "jlora env-check"}))
+        notify(Typed("jlora env-check"))
         return reached
 
     def call(*words):
