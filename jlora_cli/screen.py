@@ -6,9 +6,12 @@ cat, take `[bold]` away, raise at `[/INST]`, widen tabs and drop control charact
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import sys
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jlora_cli.events import Answered, Evaluated, Saved, Stage, StepDone, Typed, Warned
@@ -150,7 +153,29 @@ def save_svg(drawing: object, path: str, *, title: str, width: int) -> None:
 
     console = Console(record=True, width=width, file=StringIO(), force_terminal=True)
     console.print(drawing)
-    console.save_svg(path, title=title)
+    picture = _widen(console.export_svg(title=title, code_format=_svg_format()))
+    Path(path).write_text(picture, encoding="utf-8", newline="\n")
+
+
+def _svg_format() -> str:
+    """Rich's frame with fonts that lie on the reader's machine, Japanese ones among them."""
+    from rich._export_format import CONSOLE_SVG_FORMAT  # noqa: PLC0415
+
+    fonts = "Menlo, Consolas, DejaVu Sans Mono, Noto Sans Mono CJK JP, BIZ UDGothic, monospace"
+    local = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+    return local.replace("Fira Code, monospace", fonts)
+
+
+def _widen(picture: str) -> str:
+    """Rich (15.0) gives a text's length in characters; a full-width one takes two cells."""
+    from rich.cells import cell_len  # noqa: PLC0415
+
+    def text(found: re.Match[str]) -> str:
+        shown = html.unescape(found[4])
+        length = float(found[2]) * cell_len(shown) / max(len(shown), 1)
+        return f'{found[1]}textLength="{length:g}"{found[3]}{found[4]}</text>'
+
+    return re.sub(r'(<text [^>]*?)textLength="([\d.]+)"([^>]*>)([^<]*)</text>', text, picture)
 
 
 def findings(found: Sequence[Finding], *, to_stderr: bool = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 
 import pytest
@@ -308,3 +309,15 @@ def test_events_are_told_in_japanese(capsys):
     assert capsys.readouterr().err == (
         "  ステップ 2/2  損失 1.2346  学習率 2.00e-04  1,234 トークン/秒  残り 1:15\n"
     )
+
+
+def test_full_width_text_takes_two_cells_in_a_picture(tmp_path):
+    path = tmp_path / "表.svg"
+
+    screen.save_svg(Text("にゃ🐈abc&"), str(path), title="t", width=40)
+
+    picture = path.read_text(encoding="utf-8")
+    (length,) = re.findall(r'textLength="([\d.]+)"[^>]*>にゃ🐈abc&amp;</text>', picture)
+    assert float(length) == pytest.approx(12.2 * 10)  # rich's cell is 12.2 wide; 3 x 2 + 4 cells
+    assert "@font-face" not in picture
+    assert "src:" not in picture

@@ -16,7 +16,8 @@ from jlora_cli.messages import say
 if TYPE_CHECKING:
     from jlora_cli.walkthrough import Walk
 
-_SHOWN = 8
+# Greetings, advice, facts, a list: some of the twenty, so that the table fits on a screen.
+_SHOWN = (0, 3, 5, 7, 11, 15, 16, 19)
 
 
 def demo(
@@ -51,13 +52,26 @@ def demo(
 
 def _table(reached: Walk) -> Any:
     rows = [
-        (prompt, base.text, tuned.text, merged.text)
+        (prompt, base.text, _marked(tuned.text), _marked(merged.text))
         for prompt, base, tuned, merged in zip(
             reached.prompts, reached.base, reached.tuned, reached.merged, strict=True
         )
     ]
     columns = [say(f"demo.column.{name}") for name in ("prompt", "base", "tuned", "merged")]
-    return screen.build_table(columns, rows[:_SHOWN], lines=True)
+    shown = [rows[i] for i in _SHOWN if i < len(rows)]
+    return screen.build_table(columns, shown, lines=True)
+
+
+def _marked(answer: str) -> Any:
+    """The answer, with what the demo taught it in colour."""
+    from rich.text import Text
+
+    from jlora_cli.walkthrough import SUFFIX
+
+    text = Text(answer)
+    if answer.endswith(SUFFIX):
+        text.stylize("bold green", len(answer) - len(SUFFIX))
+    return text
 
 
 def _show(reached: Walk) -> None:

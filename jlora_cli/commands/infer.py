@@ -23,11 +23,11 @@ from jlora_cli.commands.options import (
     TopK,
     TopP,
 )
-from jlora_cli.dataset import ROLES, Message
 from jlora_cli.errors import refuse
 from jlora_cli.messages import say
 
 if TYPE_CHECKING:
+    from jlora_cli.dataset import Message
     from jlora_cli.generation import Answer, Answerer, Sampling
 
 
@@ -106,6 +106,8 @@ def _messages(record: dict[str, Any], system: str | None) -> list[Message]:
     Raises:
         ValueError: this is no conversation with a question.
     """
+    from jlora_cli.dataset import ROLES, Message
+
     if "messages" in record:
         turns = [Message(turn["role"], turn["content"]) for turn in record["messages"]]
     else:

@@ -235,8 +235,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "demo.in_use": ("{path} exists and is not empty", "{path} は既に存在し、空ではありません"),
     "demo.in_use.fix": ("choose another --output", "別の --output を指定してください"),
     "demo.starting": (
-        "The whole path, without network. Each line that starts with $ is what you would type.",
-        "全工程をオフラインで実行します。$ で始まる行が、実際に入力するコマンドです。",
+        "The whole path, without network. Each line that starts with $ is what you would type.\n"
+        "(loading torch takes some seconds)",
+        "全工程をオフラインで実行します。$ で始まる行が、実際に入力するコマンドです。\n"
+        "（torch の読み込みに数秒かかります）",
     ),
     "demo.stage.checked": ("{cores} cores, {errors} errors", "{cores} コア、エラー {errors} 件"),
     "demo.stage.scores": (

@@ -14,7 +14,7 @@ from jlora_cli import screen, walkthrough
 from jlora_cli.commands import demo as command
 from jlora_cli.errors import JloraError
 from jlora_cli.evaluation import Evaluation, Scores
-from jlora_cli.events import Stage, Typed
+from jlora_cli.events import Typed
 from jlora_cli.generation import Answer
 from jlora_cli.merging import Merged
 from jlora_cli.walkthrough import Walk, held_out_prompts
