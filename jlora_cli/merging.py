@@ -107,7 +107,6 @@ def merge(
         JloraError: no adapter, one without effect or of another base, an output in use, or a
             merged model that does not answer the same.
     """
-    output = output.absolute()
     if artifact.adapter is None:
         raise refuse("merge.no_adapter", source=artifact.base)
     if in_use(output):
@@ -116,15 +115,16 @@ def merge(
     _check(artifact, artifact.adapter, base, notify)
     asked = list(prompts) or _sampled(artifact.run) or list(PROMPTS)
     job = _Job(artifact, base, asked, dtype or "float32")
-    draft = output.with_name(f".{output.name}.part")
+    place = output.absolute()
+    draft = place.with_name(f".{place.name}.part")
     try:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         merged = replace(_merge_into(draft, job, notify), output=str(output))
         write_json(draft / "verification.json", merged.as_json())
-        if output.exists():
-            output.rmdir()
-        draft.replace(output)
+        if place.exists():
+            place.rmdir()
+        draft.replace(place)
     except (OSError, SafetensorError) as error:
         raise refuse("source.cannot_write", path=output, problem=error) from error
     finally:

@@ -36,11 +36,6 @@ class Artifact:
     card: dict[str, Any] | None = None
     run: Path | None = None
 
-    @property
-    def folder(self) -> Path | None:
-        """The folder whose tokenizer files trained the adapter, if there is one."""
-        return self.adapter
-
 
 def open_source(source: str, *, base: str | None = None) -> Artifact:
     """What `source` names; `base` overrides the base that an adapter remembers.

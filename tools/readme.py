@@ -41,7 +41,7 @@ def output_of(command: str, folder: Path, language: str) -> str:
         check=False,
     )
     lines = (line.rstrip() for line in done.stdout.splitlines())
-    return "\n".join(line for line in lines if line)
+    return "".join(line + "\n" for line in lines if line).replace(f"{folder}{os.sep}", "")
 
 
 def rerun(text: str, folder: Path, language: str) -> str:
@@ -49,7 +49,7 @@ def rerun(text: str, folder: Path, language: str) -> str:
 
     def block(found: re.Match[str]) -> str:
         commands = [line[2:] for line in found[2].splitlines() if line.startswith("$ ")]
-        shown = (f"$ {command}\n{output_of(command, folder, language)}\n" for command in commands)
+        shown = (f"$ {command}\n{output_of(command, folder, language)}" for command in commands)
         return found[1] + "".join(shown) + found[3]
 
     return BLOCK.sub(block, text)
