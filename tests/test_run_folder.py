@@ -81,7 +81,7 @@ def test_a_finished_run_is_its_adapter_on_the_base_that_it_remembers(tmp_path, a
 
     found = open_source(str(run))
 
-    assert (found.run, found.adapter, found.folder) == (run, run / "adapter", run / "adapter")
+    assert (found.run, found.adapter) == (run, run / "adapter")
     assert found.base == "rinna/japanese-gpt2-medium"
     assert found.card == CARD
     assert asked == []
@@ -115,12 +115,7 @@ def test_a_model_folder_is_a_base_without_adapter(tmp_path, asked):
 
     found = open_source(str(tmp_path))
 
-    assert (found.base, found.adapter, found.folder, found.card) == (
-        str(tmp_path),
-        None,
-        None,
-        None,
-    )
+    assert (found.base, found.adapter, found.card) == (str(tmp_path), None, None)
     assert asked == []
 
 
