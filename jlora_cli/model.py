@@ -21,7 +21,7 @@ from transformers.utils import logging as transformers_logging
 from jlora_cli.errors import refuse
 from jlora_cli.messages import say
 from jlora_cli.recipe import attention_layers
-from jlora_cli.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from jlora_cli.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS, read_model_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,17 +145,7 @@ def check_base(folder: Path) -> dict[str, Any]:
     Raises:
         JloraError: see `load_base`.
     """
-    path = folder / "config.json"
-    try:
-        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise refuse("model.no_config", path=path) from error
-    except ValueError as error:
-        raise refuse("source.bad_json", path=path, problem=error) from error
-    if not isinstance(config, dict):
-        raise refuse("source.bad_json", path=path, problem=say("source.no_object"))
-    if "auto_map" in config:
-        raise refuse("model.needs_code", path=path)
+    config = read_model_config(folder)
     shapes = {name: shape for name, shape, _ in tensor_shapes(folder)}
     if not shapes:
         pickled = any(folder.glob("*.bin"))

@@ -27,7 +27,7 @@ from jlora_cli.plan import (
 from jlora_cli.preparing import find_validation, load_data
 from jlora_cli.profile import choose_profile
 from jlora_cli.prompt import EncodedRows, Prompter, PromptFormat, choose_template, format_for
-from jlora_cli.run_folder import RECORD, choose_output, in_use, read_record
+from jlora_cli.run_folder import RECORD, choose_output, in_use, read_model_config, read_record
 from jlora_cli.tokenizer import Tokenizer, load_tokenizer
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def propose(profile: str, options: Mapping[str, object], machine: Machine) -> Pr
     if config.data is None:
         raise refuse("train.no_data")
     folder = find_model(config.model, what="config")
-    shape = read_shape(_read_config(folder))
+    shape = read_shape(read_model_config(folder))
     tokenizer = load_tokenizer(folder)
     _check_vocabulary(folder, tokenizer, shape)
     data = load_data(config.data)
@@ -147,21 +147,6 @@ def propose(profile: str, options: Mapping[str, object], machine: Machine) -> Pr
         findings=findings,
         warnings=list(data.warnings),
     )
-
-
-def _read_config(folder: Path) -> dict[str, object]:
-    path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise refuse("model.no_config", path=path) from error
-    except ValueError as error:
-        raise refuse("source.bad_json", path=path, problem=error) from error
-    if not isinstance(config, dict):
-        raise refuse("source.bad_json", path=path, problem=say("source.no_object"))
-    if "auto_map" in config:
-        raise refuse("model.needs_code", path=path)
-    return config
 
 
 def _check_vocabulary(folder: Path, tokenizer: Tokenizer, shape: Shape) -> None:

@@ -112,6 +112,26 @@ def _read_object(path: Path) -> dict[str, Any]:
     return content
 
 
+def read_model_config(folder: Path) -> dict[str, Any]:
+    """The config.json of the model in `folder`.
+
+    Raises:
+        JloraError: it is missing or no JSON object, or it asks for code that came with the model.
+    """
+    path = folder / "config.json"
+    try:
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise refuse("model.no_config", path=path) from error
+    except ValueError as error:
+        raise refuse("source.bad_json", path=path, problem=error) from error
+    if not isinstance(config, dict):
+        raise refuse("source.bad_json", path=path, problem=say("source.no_object"))
+    if "auto_map" in config:
+        raise refuse("model.needs_code", path=path)
+    return config
+
+
 def newest_run(folder: Path = Path("runs")) -> Path:
     """The newest finished run under `folder`, by the time its record was written.
 
