@@ -97,7 +97,9 @@ def test_file_is_not_a_model(tmp_path):
         "a" * 5000 + "/é",
     ],
 )
-def test_what_looks_local_is_not_downloaded(source, server):
+def test_what_looks_local_is_not_downloaded(source, server, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")  # a checkout may hold a folder runs/
     assert "does not exist" in problem(source).problem
     assert server.seen == []
 
