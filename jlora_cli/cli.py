@@ -30,11 +30,16 @@ from jlora_cli.commands.profiles import profiles  # noqa: E402
 from jlora_cli.commands.report import report  # noqa: E402
 from jlora_cli.commands.tokens import tokens  # noqa: E402
 from jlora_cli.commands.train import train  # noqa: E402
+from jlora_cli.commands.usage import UsageError, translate  # noqa: E402
 from jlora_cli.errors import JloraError  # noqa: E402
 from jlora_cli.messages import say  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+USAGE = 2
+# What follows these is a person's own text, even where it looks like an option.
+TAKES_TEXT = ("--prompt", "--system", "--expect")
 
 _debug = False
 
@@ -106,6 +111,8 @@ def front_options_first(words: Iterable[str]) -> list[str]:
     for word in left:
         if word == "--":
             rest += [word, *left]
+        elif word in TAKES_TEXT:
+            rest += [word, *islice(left, 1)]
         elif word == "--lang":
             moved += [word, *islice(left, 1)]
         elif word in ("--quiet", "-q", "--debug") or word.startswith("--lang="):
@@ -141,7 +148,13 @@ def main() -> None:
     _end_quietly_on_closed_pipe()
     sys.argv[1:] = front_options_first(sys.argv[1:])
     try:
-        build_app()(prog_name="jlora")
+        sys.exit(build_app()(prog_name="jlora", standalone_mode=False) or 0)
+    except UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()
+        else:
+            screen.error(translate(error))
+        sys.exit(USAGE)
     except JloraError as refusal:
         if _debug:
             traceback.print_exc()

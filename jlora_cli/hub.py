@@ -44,6 +44,7 @@ CONFIG_FILES = (
     "vocab.txt",
     "merges.txt",
     "*.model",
+    "*.tiktoken",
     "chat_template*",
 )
 WEIGHT_FILES = ("*.safetensors", "*.safetensors.index.json")
@@ -76,8 +77,11 @@ SPLITS = {
 def looks_local(source: str) -> bool:
     """Whether `source` reads as a path on this machine rather than as ORG/NAME[@REVISION]."""
     name = source.partition("@")[0]
+    first, inside, _ = name.partition("/")
     return (
-        source.startswith((".", "/", "~"))
+        # runs/none, or data/none beside a folder data: never the name of somebody's repository
+        (bool(inside) and (first == "runs" or Path(first).is_dir()))
+        or source.startswith((".", "/", "~"))
         or "\\" in source
         or name.count("/") > 1
         or name.endswith("/")

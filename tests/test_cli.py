@@ -115,6 +115,36 @@ def test_refused_is_1_in_two_lines():
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "problem", "page"),
+    [
+        (["trian"], "trian というコマンドはありません（train ではありませんか？）", "jlora"),
+        (
+            ["train", "--epocs", "3"],
+            "--epocs というオプションはありません（--epochs",
+            "jlora train",
+        ),
+        (["evaluate", "demo"], "--data が指定されていません", "jlora evaluate"),
+        (["infer"], "SOURCE が指定されていません", "jlora infer"),
+        (["infer", "demo", "x", "--prompt", "猫"], "余分な語があります: x", "jlora infer"),
+        (["infer", "demo", "--temperature", "-1"], "--temperature に使えない値です", "jlora infer"),
+        (
+            ["infer", "demo", "--prompt", "--debug", "--top-k", "x"],
+            "--top-k に使えない",
+            "jlora infer",
+        ),
+        (["infer", "demo"], "--prompt と --input のどちらか一方を", "jlora infer"),
+    ],
+)
+def test_wrong_usage_is_said_in_the_users_language(words, problem, page):
+    done = jlora("--lang", "ja", *words)
+
+    assert done.returncode == 2
+    said, remedy = done.stderr.splitlines()
+    assert said.startswith(f"Error: {problem}")
+    assert remedy == f"Fix:   `{page} --help` を見てください"
+
+
 def test_wrong_usage_is_2():
     done = jlora("train", "--no-such-option")
 

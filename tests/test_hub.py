@@ -104,6 +104,14 @@ def test_what_looks_local_is_not_downloaded(source, server, tmp_path, monkeypatc
     assert server.seen == []
 
 
+def test_a_name_inside_a_folder_that_is_here_is_not_downloaded(server, tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for source in ("data/none", "runs/none"):
+        assert f"{source} does not exist" in problem(source).problem
+    assert server.seen == []
+
+
 @pytest.mark.parametrize("source", ["org/name", "gpt2", "org/name@v1", "org/na.me@refs/pr/1"])
 def test_hub_ids_do_not_look_local(source):
     assert not hub.looks_local(source)

@@ -269,4 +269,16 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Run folder: {run}\nReport:     {report}",
         "実行フォルダー: {run}\nレポート:       {report}",
     ),
+    "usage.fix": ("see `{command} --help`", "`{command} --help` を見てください"),
+    "usage.no_option": (
+        "there is no option {name}{hint}",
+        "{name} というオプションはありません{hint}",
+    ),
+    "usage.missing": ("{name} is missing", "{name} が指定されていません"),
+    "usage.bad_value": ("{name} cannot take this value{reason}", "{name} に使えない値です{reason}"),
+    "usage.no_command": (
+        "there is no command {name}{hint}",
+        "{name} というコマンドはありません{hint}",
+    ),
+    "usage.extra": ("too many words: {words}", "余分な語があります: {words}"),
 }

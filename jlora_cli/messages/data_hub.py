@@ -55,9 +55,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{name} のために {endpoint} に接続できません。",
     ),
     "hub.unreachable.fix": (
-        "check the connection, proxy and HF_ENDPOINT, then try again: what was fetched is kept.",
+        "check the connection, proxy and HF_ENDPOINT, then try again: what was fetched is kept. If a "
+        "local path was meant: it does not exist.",
         "接続、プロキシ、HF_ENDPOINT を確かめて、もう一度実行してください。取得済みの分は残り"
-        "ます。",
+        "ます。ローカルのパスのつもりなら、そのパスは存在しません。",
     ),
     "hub.unauthorized": (
         "the hub refused the access token sent for {name} (HTTP {status}).",
