@@ -4,7 +4,7 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 FILES := jlora_cli tests tools benchmarks
 
-.PHONY: demo test check fix picture clean help
+.PHONY: demo test check fix picture portability clean help
 
 help:           ## what each target does
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -27,6 +27,9 @@ fix: .venv/.dev         ## repair what format and lint can repair
 
 picture: .venv/.train   ## draw docs/demo.svg, the README's picture, anew
 	$(BIN)/jlora demo --svg docs/demo.svg
+
+portability: .venv/.train ## stock transformers, old and new, on the tokenizers that jlora writes
+	PYTHONPATH=. $(BIN)/python tools/portability.py
 
 clean:          ## remove the environment and what was built
 	rm -rf .venv dist build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -80,7 +80,7 @@ def looks_local(source: str) -> bool:
     first, inside, _ = name.partition("/")
     return (
         # runs/none, or data/none beside a folder data: never the name of somebody's repository
-        (bool(inside) and (first == "runs" or Path(first).is_dir()))
+        (bool(inside) and (first == "runs" or _is_folder(Path(first))))
         or source.startswith((".", "/", "~"))
         or "\\" in source
         or name.count("/") > 1
@@ -88,6 +88,13 @@ def looks_local(source: str) -> bool:
         or name.lower().endswith(FILE_SUFFIXES)
         or HUB_ID.fullmatch(source) is None
     )
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name too long to be one
+        return False
 
 
 def find_model(model: str, *, what: Literal["weights", "config"]) -> Path:

@@ -33,12 +33,14 @@ from jlora_cli.model import DTYPES, Placement, check_base, fingerprint, has_effe
 from jlora_cli.prompt import CARD_NAME
 from jlora_cli.run_folder import in_use, write_json
 from jlora_cli.tokenizer import load_tokenizer
+from jlora_cli.tokenizer.portable import write_portable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from jlora_cli.run_folder import Artifact
+    from jlora_cli.tokenizer.portable import Portable
 
 # Real text with what goes wrong most: used where no prompts of the run's own are at hand.
 PROMPTS = (
@@ -140,6 +142,7 @@ def _merge_into(draft: Path, job: _Job, notify: Notify) -> Merged:
     before = _read(answerer, prompts)
     notify(Stage("merge.stage.merging", {"dtype": job.dtype}))
     _write(answerer, job, draft)
+    notify(_describe(answerer, job, draft).event())
     del answerer  # one model in memory at a time
     gc.collect()
     notify(Stage("merge.stage.verifying", {}))
@@ -205,13 +208,20 @@ def _write(answerer: Answerer, job: _Job, draft: Path) -> None:
     merged = answerer.model.merge_and_unload(safe_merge=True).to(DTYPES[job.dtype])
     merged.save_pretrained(str(draft))
     _restore_dropout(draft / "config.json", check_base(job.base))
-    for file in load_tokenizer(tokenizer_folder(job.artifact, job.base)).files:
-        shutil.copyfile(file, draft / file.name)
+
+
+def _describe(answerer: Answerer, job: _Job, draft: Path) -> Portable:
+    """Write the tokenizer and jlora.json."""
+    tokenizer = load_tokenizer(tokenizer_folder(job.artifact, job.base))
+    portable = write_portable(tokenizer, draft, job.prompts)
     card: dict[str, Any] = dict(job.artifact.card or {})
     card["prompt"] = answerer.prompter.format.as_json()
     card["merged"] = True
     card["base"] = {"model": job.artifact.base, "fingerprint": fingerprint(job.base)}
+    known = {"family": tokenizer.family, "fingerprint": tokenizer.fingerprint}
+    card["tokenizer"] = known | (card.get("tokenizer") or {}) | {"portable": portable.as_json()}
     write_json(draft / CARD_NAME, card)
+    return portable
 
 
 def _restore_dropout(path: Path, original: dict[str, Any]) -> None:

@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 SEVERITIES: dict[str, Severity] = {
     "no-supervised-tokens": "error",
     "eos-not-supervised": "error",
-    "eos-is-unk": "warning",
     "rows-dropped": "warning",
-    "newlines-lost": "warning",
-    "unknown-tokens": "warning",
     "warmup-exceeds-run": "error",
     "too-few-steps": "warning",
     "few-rows": "warning",
@@ -34,20 +31,14 @@ SEVERITIES: dict[str, Severity] = {
 _FEW_ROWS, _FEW_STEPS = 20, 10
 # LoRA wants more than full fine-tuning: 1e-4 to 2e-3 are usual at rank 8.
 _USUAL_RATES = (2e-5, 5e-3)
-_UNKNOWN_SHARE = 0.005
 
 
 @dataclass(frozen=True)
 class Material:
-    """What is trained on: encoded rows, and facts of their text.
-
-    answers_with_newlines: rows with an answer of several lines. unk_id: the unknown token's id.
-    """
+    """What is trained on, and what is only scored: encoded rows."""
 
     rows: Sequence[Encoded]
     validation: Sequence[Encoded]
-    unk_id: int | None
-    answers_with_newlines: int
 
 
 def found(id: str, **values: object) -> Finding:
@@ -58,21 +49,18 @@ def found(id: str, **values: object) -> Finding:
 def inspect(
     config: RunConfig, plan: Plan, format: PromptFormat, material: Material, *, in_use: bool
 ) -> list[Finding]:
-    """Everything worth saying before step 1; empty for a healthy run."""
-    rows, unk_id = material.rows, material.unk_id
+    """Everything worth saying before step 1 but the tokenizer's audit; empty for a healthy run."""
     return [
-        *_of_supervision(config, plan, format, material),
-        *_of_rows(plan, rows, material.validation),
-        *_of_text(format, rows, unk_id, material.answers_with_newlines),
+        *_of_supervision(config, plan, format, material.rows),
+        *_of_rows(plan, material.rows, material.validation),
         *_of_steps(config, plan),
         *_of_place(config, plan, in_use),
     ]
 
 
 def _of_supervision(
-    config: RunConfig, plan: Plan, format: PromptFormat, material: Material
+    config: RunConfig, plan: Plan, format: PromptFormat, rows: Sequence[Encoded]
 ) -> Iterator[Finding]:
-    rows, unk_id = material.rows, material.unk_id
     if plan.supervised_tokens == 0:
         numbers = {"rows": plan.rows, "dropped": plan.dropped_rows}
         yield found("no-supervised-tokens", data=config.data, **numbers)
@@ -81,8 +69,6 @@ def _of_supervision(
     without = sum(not ends.intersection(row.labels) and not row.shortened for row in rows)
     if without:
         yield found("eos-not-supervised", rows=without, total=plan.rows)
-    if unk_id is not None and unk_id in ends:
-        yield found("eos-is-unk", token=unk_id)
 
 
 def _of_rows(
@@ -98,17 +84,6 @@ def _of_rows(
     both = sum(tuple(row.ids) in known for row in validation)
     if both:
         yield found("validation-in-training", count=both, total=len(validation))
-
-
-def _of_text(
-    format: PromptFormat, rows: Sequence[Encoded], unk_id: int | None, with_newlines: int
-) -> Iterator[Finding]:
-    if format.newline == "space" and with_newlines:
-        yield found("newlines-lost", count=with_newlines)
-    total = sum(len(row.ids) for row in rows)
-    unknown = sum(row.ids.count(unk_id) for row in rows) if unk_id is not None else 0
-    if total and unknown / total > _UNKNOWN_SHARE:
-        yield found("unknown-tokens", per_thousand=f"{1000 * unknown / total:.1f}")
 
 
 def _of_steps(config: RunConfig, plan: Plan) -> Iterator[Finding]:

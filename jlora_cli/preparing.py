@@ -13,9 +13,11 @@ import shutil
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jlora_cli import __version__
+from jlora_cli.audit import audit as audit_rows
+from jlora_cli.audit import embedding_rows, parity_texts, stock_parity
 from jlora_cli.dataset import (
     MANIFEST,
     TRAIN_FILE,
@@ -33,10 +35,12 @@ from jlora_cli.errors import refuse
 from jlora_cli.events import Notify, Stage, ignore
 from jlora_cli.finding import Finding, finding
 from jlora_cli.hub import ASSETS, DEMO, find_model, is_here, load_hub_rows, looks_local
-from jlora_cli.prompt import count_tokens
+from jlora_cli.prompt import Prompter, choose_template, format_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from jlora_cli.prompt import Encoded
 
 DEMO_DATA = ASSETS / "demo_data"
 DEMO_VALIDATION = "demo-validation"
@@ -56,11 +60,15 @@ class Rules:
 
 @dataclass(frozen=True)
 class Audit:
-    """The model whose tokenizer counts the rows; longer ones than `max_length` are told."""
+    """The model whose tokenizer is audited on the rows; longer ones than `max_length` are told.
+
+    `stock_parity` compares it with transformers' stock class as well.
+    """
 
     model: str
     template: str = "auto"
     max_length: int | None = None
+    stock_parity: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,10 +83,10 @@ class Prepared:
     validation_rows: int
     format: str
     findings: list[Finding]
-    tokens: dict[str, float] | None = None
+    tokens: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, object]:
-        """What `--json` prints; `tokens` only where they were counted."""
+        """What `--json` prints; `tokens` only where a tokenizer was audited."""
         facts = asdict(self) | {"output": str(self.output)}
         if self.tokens is None:
             del facts["tokens"]
@@ -161,7 +169,7 @@ def prepare(
         _set_aside(gathered, share, rules.seed)
     elif rules.validation is not None:
         _add_validation(gathered, rules.validation, rules)
-    tokens = _count_tokens(gathered, audit, notify) if audit else None
+    tokens = _audit(gathered, audit, notify) if audit else None
     made = Prepared(
         output=output,
         rows_read=gathered.rows_read,
@@ -277,17 +285,39 @@ def _add_validation(gathered: _Gathered, source: str, rules: Rules) -> None:
         gathered.findings.append(finding("prepare.overlap", "warning", count=count))
 
 
-def _count_tokens(gathered: _Gathered, audit: Audit, notify: Notify) -> dict[str, float]:
-    notify(Stage("prepare.counting", {"model": audit.model}))
-    folder = find_model(audit.model, what="config")
+def _audit(gathered: _Gathered, asked: Audit, notify: Notify) -> dict[str, Any]:
+    """How many tokens the training rows have, and what the tokenizer makes of them."""
+    from jlora_cli.tokenizer import load_tokenizer  # noqa: PLC0415 - sentencepiece takes 0.1 s
+
+    notify(Stage("prepare.counting", {"model": asked.model}))
+    folder = find_model(asked.model, what="config")
+    tokenizer = load_tokenizer(folder)
     examples = [example for _, example in gathered.train]
-    tokens = count_tokens(folder, audit.model, examples, audit.template)
-    limit = audit.max_length
-    if limit is not None and tokens["longest"] > limit:
-        longest = int(tokens["longest"])
+    template = choose_template(asked.template, tokenizer, examples)
+    prompter = Prompter(tokenizer, format_for(tokenizer, template, asked.model))
+    rows = prompter.encode_examples(examples, max_length=10**9).rows
+    counts = _count(rows)
+    limit = asked.max_length
+    if limit is not None and counts["longest"] > limit:
+        longest = int(counts["longest"])
         found = finding("prepare.too_long", "warning", longest=longest, limit=limit)
         gathered.findings.append(found)
+    audited = audit_rows(prompter, examples, rows, embedding=embedding_rows(folder))
+    gathered.findings.extend(audited.findings)
+    tokens = counts | audited.figures
+    if asked.stock_parity:
+        tokens["stock_parity"] = stock_parity(tokenizer, parity_texts(prompter, examples))
     return tokens
+
+
+def _count(rows: Sequence[Encoded]) -> dict[str, float]:
+    lengths = [len(row.ids) for row in rows]
+    return {
+        "total": sum(lengths),
+        "supervised": sum(row.supervised for row in rows),
+        "longest": max(lengths, default=0),
+        "mean": round(sum(lengths) / len(lengths), 1) if lengths else 0.0,
+    }
 
 
 def _contents(

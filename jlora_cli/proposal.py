@@ -9,9 +9,10 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jlora_cli import preflight
+from jlora_cli.audit import audit, parity_texts, stock_parity
 from jlora_cli.config import Resolved, parse_options, resolve, settle
 from jlora_cli.errors import refuse
 from jlora_cli.hub import find_model
@@ -44,7 +45,11 @@ PACKING_PROVEN = ("gpt2", "gpt_neox", "llama", "mistral", "qwen2", "qwen3", "gem
 
 @dataclass(frozen=True)
 class Proposal:
-    """A run, settled and encoded; `findings` say what is wrong with it."""
+    """A run, settled and encoded; `findings` say what is wrong with it.
+
+    `tokens` are the figures of the tokenizer's audit; `parity_texts` what it is compared with the
+    stock class on.
+    """
 
     profile: str
     profile_reason: str
@@ -61,6 +66,8 @@ class Proposal:
     plan: Plan
     findings: list[Finding]
     warnings: list[str]
+    tokens: dict[str, Any]
+    parity_texts: tuple[str, ...]
 
     @property
     def config(self) -> RunConfig:
@@ -87,12 +94,18 @@ class Proposal:
         found = [item for item in self.findings if item.id != "output-in-use"]
         return replace(self, findings=found)
 
+    def with_stock_parity(self) -> Proposal:
+        """The same with what transformers' stock class makes of the rows; imports transformers."""
+        measured = stock_parity(self.tokenizer, self.parity_texts)
+        return replace(self, tokens=self.tokens | {"stock_parity": measured})
+
     def as_json(self) -> dict[str, object]:
         """`train --dry-run --json`."""
         return {
             "profile": {"name": self.profile, "reason": self.profile_reason},
             "config": self.resolved.as_json(),
             "plan": self.plan.as_json(),
+            "tokens": self.tokens,
             "findings": [item.as_json() for item in self.findings],
         }
 
@@ -125,11 +138,10 @@ def propose(profile: str, options: Mapping[str, object], machine: Machine) -> Pr
     resolved = settle_for_data(resolved, rows=len(train.rows), validation_rows=len(validation.rows))
     config = resolved.config
     plan = make_plan(config, shape, machine, train, validation_rows=len(validation.rows))
-    material = preflight.Material(
-        train.rows, validation.rows, tokenizer.unk_id, _with_newlines(data.examples)
-    )
+    material = preflight.Material(train.rows, validation.rows)
     occupied = in_use(Path(config.output or ""))
     findings += preflight.inspect(config, plan, format, material, in_use=occupied)
+    audited = audit(prompter, data.examples, train.rows, embedding=shape.vocabulary or None)
     return Proposal(
         profile=chosen.name,
         profile_reason=why,
@@ -144,8 +156,10 @@ def propose(profile: str, options: Mapping[str, object], machine: Machine) -> Pr
         prompts=_prompts(config, [*held_out, *data.examples], prompter, shape.context),
         data_fingerprint=_fingerprint(train),
         plan=plan,
-        findings=findings,
+        findings=[*findings, *audited.findings],
         warnings=list(data.warnings),
+        tokens=audited.figures,
+        parity_texts=tuple(parity_texts(prompter, data.examples)),
     )
 
 
@@ -193,13 +207,6 @@ def _encode(
         for examples in (data.examples, held_out)
     )
     return train, validation
-
-
-def _with_newlines(examples: list[Example]) -> int:
-    return sum(
-        any(m.role == "assistant" and "\n" in m.content for m in example.messages)
-        for example in examples
-    )
 
 
 def _prompts(

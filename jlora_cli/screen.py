@@ -147,14 +147,20 @@ def draw(drawing: object) -> None:
 
 def save_svg(drawing: object, path: str, *, title: str, width: int) -> None:
     """Draw `drawing` (a rich renderable) into an SVG file."""
+    svg = _recorded(drawing, width).export_svg(title=title, code_format=_svg_format())
+    picture = SVG_TEXT.sub(_as_wide_as_drawn, svg)
+    Path(path).write_text(picture, encoding="utf-8", newline="\n")
+
+
+def _recorded(drawing: object, width: int) -> Console:
+    """A console that has drawn `drawing` nowhere."""
     from io import StringIO  # noqa: PLC0415
 
     from rich.console import Console  # noqa: PLC0415
 
     console = Console(record=True, width=width, file=StringIO(), force_terminal=True)
     console.print(drawing)
-    picture = _widen(console.export_svg(title=title, code_format=_svg_format()))
-    Path(path).write_text(picture, encoding="utf-8", newline="\n")
+    return console
 
 
 def _svg_format() -> str:
@@ -166,16 +172,83 @@ def _svg_format() -> str:
     return local.replace("Fira Code, monospace", fonts)
 
 
-def _widen(picture: str) -> str:
-    """Rich (15.0) gives a text's length in characters; a full-width one takes two cells."""
+SVG_TEXT = re.compile(r'(<text [^>]*textLength=")[\d.]+("[^>]*>)([^<]*)(?=</text>)')
+SVG_CELL = 12.2  # the width of a cell in rich's SVG: 20 pixels of font by 0.61
+
+
+def _as_wide_as_drawn(text: re.Match[str]) -> str:
+    """The text element, as wide as its cells.
+
+    Rich (15.0) counts characters, so Japanese, two cells each, is pushed together; this may go
+    once it counts cells.
+    """
     from rich.cells import cell_len  # noqa: PLC0415
 
-    def text(found: re.Match[str]) -> str:
-        shown = html.unescape(found[4])
-        length = float(found[2]) * cell_len(shown) / max(len(shown), 1)
-        return f'{found[1]}textLength="{length:g}"{found[3]}{found[4]}</text>'
+    length = round(cell_len(html.unescape(text[3])) * SVG_CELL, 1)
+    return f"{text[1]}{length:g}{text[2]}{text[3]}"
 
-    return re.sub(r'(<text [^>]*?)textLength="([\d.]+)"([^>]*>)([^<]*)</text>', text, picture)
+
+# Two of each, in turns, so that the border of two pieces shows. Black on a light ground and white
+# on red are read on dark and light terminals alike.
+PIECES = {
+    "plain": ("#000000 on #b8dcff", "#000000 on #fff0b8"),
+    "changed": ("underline #000000 on #ffc890", "underline #000000 on #ffb066"),
+    "bytes": ("#000000 on #dcc8ff", "#000000 on #c8a8f8"),
+    "unknown": ("bold #ffffff on #c62828", "bold #ffffff on #a31515"),
+    "false": ("bold #ffffff on #c62828", "bold #ffffff on #a31515"),
+}
+
+
+def build_pieces(
+    blocks: Sequence[tuple[str, Sequence[tuple[str, str]]]],
+    legend: Sequence[tuple[str, str]],
+    sentences: Sequence[str] = (),
+    *,
+    borders: bool = False,
+) -> Any:
+    """Blocks of (title, pieces) as something to draw; a piece is (text, kind), a kind of PIECES.
+
+    With `borders`, bars stand between pieces: for terminals without colours.
+    """
+    from rich.console import Group  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    parts = []
+    for title, pieces in blocks:
+        drawn = Text()
+        for place, (text, kind) in enumerate(pieces):
+            drawn.append("|" if borders and place else "")
+            drawn.append(text, PIECES[kind][place % 2])
+        parts += [Text(title, "bold"), drawn, Text()]
+    shown = Text()
+    for label, kind in legend:
+        shown.append(f" {label} ", PIECES[kind][0]).append("  ")
+    parts += [shown, *([Text()] if sentences else []), *map(Text, sentences)]
+    return Group(*parts)
+
+
+def draws_pieces() -> tuple[bool, bool]:
+    """Whether stdout is a terminal, and whether that tells two light colours apart."""
+    console = _console(False)
+    many = console.color_system in {"256", "truecolor"}
+    return console.is_terminal, many and not console.no_color
+
+
+def save_html(drawing: object, path: str, *, title: str, width: int) -> None:
+    """Draw `drawing` (a rich renderable) into an HTML page."""
+    # Rich fills the page in with str.format, so braces of the title are doubled.
+    page = HTML.replace("TITLE", html.escape(title).replace("{", "{{").replace("}", "}}"))
+    _recorded(drawing, width).save_html(path, code_format=page, inline_styles=True)
+
+
+HTML = """\
+<!DOCTYPE html>
+<html><head><meta charset="UTF-8"><title>TITLE</title></head>
+<body style="color: {foreground}; background-color: {background}; margin: 2em">
+<pre style="font-family: Menlo, 'MS Gothic', 'Noto Sans Mono CJK JP', IPAGothic, monospace;
+line-height: 1.6">{code}</pre>
+</body></html>
+"""
 
 
 def findings(found: Sequence[Finding], *, to_stderr: bool = False) -> None:

@@ -25,6 +25,14 @@ def english():
     messages.use_language("en")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory):
+    """What jlora keeps for the next time stays out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JLORA_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch):
     """Any connection that leaves this machine is a fault of the test."""

@@ -132,15 +132,20 @@ def test_the_folder_is_a_whole_model_with_the_adapter_s_tokenizer_and_card(tiny_
         "jlora.json",
         "model.safetensors",
         "spiece.model",
+        "tokenizer.json",
         "tokenizer_config.json",
         "verification.json",
     ]
-    for name in ("spiece.model", "tokenizer_config.json"):
+    for name in ("spiece.model", "tokenizer.json", "tokenizer_config.json"):
         assert (folder / name).read_bytes() == (tiny_run / "adapter" / name).read_bytes()
     card, trained = (
         json.loads((place / "jlora.json").read_text(encoding="utf-8"))
         for place in (folder, tiny_run / "adapter")
     )
+    assert trained["tokenizer"]["portable"]["tokenizer_json"] == "rebuilt"
+    merged = card["tokenizer"].pop("portable")
+    assert (merged["exact"], merged["tokenizer_json"]) == (True, "original")  # the adapter's
+    del trained["tokenizer"]["portable"]
     assert card == {**trained, "merged": True}
 
 

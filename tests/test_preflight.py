@@ -12,7 +12,7 @@ from jlora_cli.plan import Plan, peak_learning_rate, steps_of
 from jlora_cli.preflight import SEVERITIES, Material, inspect
 from jlora_cli.prompt import IGNORED, Encoded, PromptFormat
 
-EOS, UNK = 2, 0
+EOS = 2
 FORMAT = PromptFormat("chat-markdown", "", "keep", False, EOS, EOS, 3)
 CONFIG = RunConfig(
     data="rows.jsonl", output="runs/猫", precision="float32", packing=True, max_length=512,
@@ -56,7 +56,7 @@ def planned(config, material, **changes):
 def findings(*, config=None, plan=None, format=None, material=None, in_use=False):
     """What is found where the healthy run is changed in these ways."""
     settings = dataclasses.replace(CONFIG, **(config or {}))
-    given = Material(rows(), [row(1000), row(1001)], UNK, answers_with_newlines=3)
+    given = Material(rows(), [row(1000), row(1001)])
     given = dataclasses.replace(given, **(material or {}))
     written = dataclasses.replace(FORMAT, **(format or {}))
     made = planned(settings, given, **(plan or {}))
@@ -77,15 +77,7 @@ FAULTS = {
         {"material": {"rows": [*rows(52), *(row(n, ids=[10, n, 11, 12]) for n in range(60, 63))]}},
         ["3", "55"],
     ),
-    "eos-is-unk": ({"material": {"unk_id": EOS, "rows": [
-        row(n, ids=[10, n, *([11] * 300), EOS]) for n in range(55)
-    ]}}, ["2"]),
     "rows-dropped": ({"plan": {"dropped_rows": 7, "longest_row": 510}}, ["7", "510"]),
-    "newlines-lost": ({"format": {"newline": "space"}}, ["3"]),
-    # 2 of 55 x 4 tokens are unknown, 9.1 of 1,000.
-    "unknown-tokens": ({"material": {"rows": [
-        *rows(53), row(60, ids=[10, UNK, 11, EOS]), row(61, ids=[UNK, 11, 11, EOS])
-    ]}}, ["9.1"]),
     # The recipe of FINDINGS: 55 rows in batches of 4, 3 epochs, warm-up 100.
     "warmup-exceeds-run": ({"config": {"warmup_steps": 100}}, ["100", "42"]),
     "too-few-steps": ({"config": {"max_steps": 9}}, ["9"]),
@@ -150,20 +142,6 @@ def test_another_turn_end_than_eos_counts_as_an_end():
 def test_a_window_of_a_long_text_needs_no_end():
     windows = [*rows(54), row(60, ids=[10, 61, 11, 12], shortened=True)]
     assert findings(material={"rows": windows}) == []
-
-
-def test_a_vocabulary_without_an_unknown_token_has_none():
-    assert findings(material={"unk_id": None}) == []
-
-
-def test_few_unknown_tokens_are_not_remarked_on():
-    one = [*rows(54), row(60, ids=[10, UNK, 11, EOS])]  # 1 of 220: 4.5 of 1,000
-    assert findings(material={"rows": one}) == []
-
-
-def test_lost_newlines_matter_only_where_answers_have_some():
-    assert findings(format={"newline": "space"}, material={"answers_with_newlines": 0}) == []
-    assert findings(format={"newline": "nl"}) == []
 
 
 def test_a_machine_that_does_not_tell_its_free_memory_is_not_too_small():

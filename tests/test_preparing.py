@@ -12,6 +12,9 @@ from jlora_cli.dataset import Example, Message, read_examples
 from jlora_cli.errors import JloraError
 from jlora_cli.events import Stage
 from jlora_cli.preparing import Audit, Rules, find_validation, load_data, prepare
+from jlora_cli.prompt import Prompter, format_for
+from jlora_cli.tokenizer import load_tokenizer
+from tests.vocabularies import MODELS, train_pieces
 
 
 def chat(number):
@@ -234,26 +237,84 @@ def test_an_interruption_leaves_nothing(write, output, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
 
 
-def test_tokens_are_counted_on_the_training_rows(write, output, tmp_path, monkeypatch):
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    """The files of a small tokenizer with bytes, as a model folder without weights."""
+    folder = tmp_path_factory.mktemp("preparing") / "neox-nl"
+    return str(train_pieces(folder, {}, **MODELS["neox-nl"]))
+
+
+def prompter_of(model, name="org/name", template="alpaca-ja"):
+    tokenizer = load_tokenizer(Path(model))
+    return Prompter(tokenizer, format_for(tokenizer, template, name))
+
+
+def test_tokens_are_counted_on_the_training_rows_as_they_will_be_trained(write, output, model):
+    audit = Audit(model, "alpaca-ja", max_length=16)
+    made = prepare([write([chat(1), chat(2)])], output=output, audit=audit)
+    rows = prompter_of(model).encode_examples(load_data(str(output)).examples, max_length=999).rows
+    lengths = [len(row.ids) for row in rows]
+    tokens = made.as_json()["tokens"]
+    assert (tokens["total"], tokens["longest"]) == (sum(lengths), max(lengths))
+    assert tokens["mean"] == sum(lengths) / 2
+    assert tokens["supervised"] == sum(row.supervised for row in rows) > 0
+    assert made.findings[0].evidence == (
+        f"The longest row has {max(lengths)} tokens, more than --max-length 16."
+    )
+
+
+def test_counting_knows_the_model_by_its_name_not_by_its_folder(
+    write, tmp_path, model, monkeypatch
+):
+    monkeypatch.setattr(preparing, "find_model", lambda name, what: Path(model))
+    turns = [{"role": "user", "content": "Ａ１ LORA"}, {"role": "assistant", "content": "HELLO"}]
+    source = write([{"messages": turns}])
+    named, other = (
+        prepare([source], output=tmp_path / str(at), audit=Audit(name, "none"))
+        for at, name in enumerate(["rinna/japanese-gpt2-medium", "org/name"])
+    )
+    assert [found.id for found in named.findings] == ["case-folded"]
+    assert named.tokens["total"] < other.tokens["total"]  # capitals are mostly bytes here
+    assert other.findings == []
+
+
+def test_the_tokenizers_figures_stand_beside_the_counts(write, output, model):
+    rows = [
+        chat(1),
+        {"messages": [*chat(2)["messages"][:1], {"role": "assistant", "content": "</s>"}]},
+    ]
+    made = prepare([write(rows)], output=output, audit=Audit(model))
+    tokens = json.loads(json.dumps(made.as_json()))["tokens"]
+    assert tokens["unknown"]["per_thousand"] == 0.0
+    assert tokens["special_literals"] == {"</s>": 1}
+    assert tokens["special_ids"]["inside_embedding"] is None  # the folder has no config.json
+    # The reader, which knows no tokenizer, has named the line; the audit says how many and what.
+    assert [found.id for found in made.findings] == [
+        "data.special_tokens",
+        "special-tokens-in-text",
+    ]
+    assert "stock_parity" not in tokens
+
+
+def test_the_stock_class_is_asked_only_where_that_was_asked_for(write, output, model, monkeypatch):
     asked = []
 
-    def count(folder, model, examples, template):
-        asked.append((folder, model, len(examples), template))
-        return {"total": 30, "supervised": 12, "longest": 20, "mean": 15.0}
+    def parity(tokenizer, texts):
+        asked.append((tokenizer.folder, texts))
+        return {"class": "T5Tokenizer", "texts": len(texts), "differ": 2, "transformers": "5"}
 
-    monkeypatch.setattr(preparing, "count_tokens", count)
-    (tmp_path / "model").mkdir()
-    audit = Audit(str(tmp_path / "model"), "alpaca-ja", max_length=16)
-    made = prepare([write([chat(1), chat(2)])], output=output, audit=audit)
-    assert asked == [(tmp_path / "model", str(tmp_path / "model"), 2, "alpaca-ja")]
-    assert made.as_json()["tokens"]["total"] == 30
-    assert made.findings[0].evidence == "The longest row has 20 tokens, more than --max-length 16."
+    monkeypatch.setattr(preparing, "stock_parity", parity)
+    audit = Audit(model, stock_parity=True)
+    made = prepare([write([chat(1)])], output=output, audit=audit)
+    ((folder, texts),) = asked
+    assert folder == Path(model)
+    assert "髙﨑𠮷<NL>二行目" in texts[-1]
+    assert made.tokens["stock_parity"]["differ"] == 2
+    assert made.findings == []
 
 
-def test_rows_that_fit_are_not_told_of(write, output, tmp_path, monkeypatch):
-    counted = {"total": 3, "supervised": 1, "longest": 3, "mean": 3.0}
-    monkeypatch.setattr(preparing, "count_tokens", lambda *_: counted)
-    audit = Audit(str(tmp_path), max_length=16)
+def test_rows_that_fit_are_not_told_of(write, output, model):
+    audit = Audit(model, max_length=999)
     assert prepare([write([chat(1)])], output=output, audit=audit).findings == []
 
 

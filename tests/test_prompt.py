@@ -20,7 +20,6 @@ from jlora_cli.prompt import (
     PromptFormat,
     TextRules,
     choose_template,
-    count_tokens,
     format_for,
     read_card,
     read_rules,
@@ -812,30 +811,6 @@ def test_a_damaged_card_is_refused(text, tmp_path):
 def test_a_missing_card_is_refused(tmp_path):
     with pytest.raises(JloraError, match=r"jlora\.json is missing"):
         read_rules(tmp_path)
-
-
-def test_tokens_are_counted_as_they_will_be_trained(real):
-    folder = real["rinna"].folder
-    examples = [Example(messages=TALK), Example(messages=TALK[2:])]
-    counted = count_tokens(folder, "org/name", examples, "auto")
-    prompter = prompter_of(real["rinna"], "chat-markdown")
-    lengths = [len(sequences(prompter, each.messages)[0].ids) for each in examples]
-    assert counted["total"] == sum(lengths)
-    assert counted["longest"] == max(lengths)
-    assert counted["mean"] == sum(lengths) / 2
-    assert counted["supervised"] == sum(
-        sequences(prompter, each.messages)[0].supervised for each in examples
-    )
-    assert count_tokens(folder, "org/name", [], "auto")["mean"] == 0.0
-
-
-def test_counting_knows_the_model_by_its_name_not_by_its_folder(real):
-    folder = real["rinna"].folder
-    capitals = [Example(messages=(Message("user", "LORA"), Message("assistant", "HELLO WORLD")))]
-    named = count_tokens(folder, "rinna/japanese-gpt2-medium", capitals, "none")
-    lower = [Example(messages=(Message("user", "lora"), Message("assistant", "hello world")))]
-    assert named == count_tokens(folder, "org/name", lower, "none")
-    assert named != count_tokens(folder, "org/name", capitals, "none")
 
 
 def test_template_renders_as_in_transformers():

@@ -276,6 +276,27 @@ def test_4_bit_without_a_gpu_is_refused_and_told_with_the_rest(made):
     assert proposal.refused
 
 
+def test_what_the_tokenizer_loses_is_told_with_the_rest(made, make_data):
+    rows = [chat(n) for n in range(54)] + [chat(54, "＜／ｓ＞🐈")]
+    proposal = made(data=make_data(rows), learning_rate="0.1")
+    assert ids_of(proposal) == ["learning-rate-unusual", "special-tokens-in-text"]
+    assert "1 of 55 rows" in proposal.findings[1].evidence
+    assert proposal.refused is False
+    document = json.loads(json.dumps(proposal.as_json()))
+    assert document["tokens"]["special_literals"] == {"＜／ｓ＞": 1}
+    assert document["tokens"]["special_ids"]["inside_embedding"] is True
+
+
+def test_the_stock_class_is_compared_on_the_rows_when_asked(made, monkeypatch):
+    measured = {"class": "T5Tokenizer", "texts": 72, "differ": 3, "transformers": "5"}
+    monkeypatch.setattr("jlora_cli.proposal.stock_parity", lambda tokenizer, texts: measured)
+    proposal = made()
+    compared = proposal.with_stock_parity()
+    assert compared.tokens == proposal.tokens | {"stock_parity": measured}
+    assert proposal.parity_texts[-1] == "猫54は？<NL>54にゃ"
+    assert compared.findings == proposal.findings == []
+
+
 def test_an_output_in_use_is_refused(made, tmp_path):
     (tmp_path / "used").mkdir()
     assert made(output="used").refused is False

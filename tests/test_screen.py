@@ -321,3 +321,36 @@ def test_full_width_text_takes_two_cells_in_a_picture(tmp_path):
     assert float(length) == pytest.approx(12.2 * 10)  # rich's cell is 12.2 wide; 3 x 2 + 4 cells
     assert "@font-face" not in picture
     assert "src:" not in picture
+
+
+# -- pieces of a text -----------------------------------------------------------------------------
+
+
+def test_neighbouring_pieces_have_different_grounds():
+    pieces = [("猫", "plain"), ("で", "plain"), ("🐈", "unknown"), ("[bold]", "plain")]
+    _, drawn, *_ = screen.build_pieces([("題", pieces)], []).renderables
+    assert drawn.plain == "猫で🐈[bold]"
+    grounds = [str(span.style).rpartition(" ")[2] for span in drawn.spans]
+    assert grounds == ["#b8dcff", "#fff0b8", "#c62828", "#fff0b8"]
+
+
+def test_bars_stand_between_pieces_without_colours():
+    pieces = [("猫", "plain"), ("で", "plain"), ("ある", "plain")]
+    _, drawn, *_ = screen.build_pieces([("題", pieces)], [], borders=True).renderables
+    assert drawn.plain == "猫|で|ある"
+
+
+def test_svg_gives_japanese_the_width_of_its_cells(tmp_path):
+    path = tmp_path / "picture.svg"
+    screen.save_svg(Text("猫である<&>"), str(path), title="図", width=40)
+    # Four wide characters and three narrow ones are 11 cells of 12.2 pixels.
+    assert 'textLength="134.2"' in path.read_text(encoding="utf-8")
+
+
+def test_html_page_is_utf8_and_its_title_is_text(tmp_path):
+    path = tmp_path / "page.html"
+    screen.save_html(Text("髙﨑🐈"), str(path), title="a{b} <c>", width=40)
+    page = path.read_text(encoding="utf-8")
+    assert "<title>a{b} &lt;c&gt;</title>" in page
+    assert 'charset="UTF-8"' in page
+    assert "髙﨑🐈" in page

@@ -42,17 +42,23 @@ def prepare(
         Literal["stop", "skip"], typer.Option("--on-bad-row", help=say("help.prepare.on_bad_row"))
     ] = "stop",
     dedupe: Annotated[bool, typer.Option("--dedupe", help=say("help.prepare.dedupe"))] = False,
+    stock_parity: Annotated[
+        bool, typer.Option("--stock-parity", help=say("help.prepare.stock_parity"))
+    ] = False,
     json: Json = False,
 ) -> None:
     """Check data and write it in the one form that training reads."""
     from jlora_cli import preparing, screen
+    from jlora_cli.audit import stock_note
 
     if max_length is not None and model is None:
         raise typer.BadParameter(say("prepare.needs_model"))
+    if stock_parity and model is None:
+        raise typer.BadParameter(say("audit.needs_model"))
     rules = preparing.Rules(
         format=format, on_bad_row=on_bad_row, dedupe=dedupe, validation=validation
     )
-    audit = preparing.Audit(model, template, max_length) if model else None
+    audit = preparing.Audit(model, template, max_length, stock_parity) if model else None
     with screen.Teller() as teller:
         made = preparing.prepare(
             sources, output=output, rules=rules, audit=audit, notify=teller.notify
@@ -62,6 +68,8 @@ def prepare(
     else:
         _show(made)
     screen.findings(made.findings, to_stderr=True)
+    if made.tokens and "stock_parity" in made.tokens:
+        screen.note(stock_note(made.tokens["stock_parity"]))
     next_line = {"model": shlex.quote(model or "demo"), "path": shlex.quote(str(output))}
     screen.note(say("prepare.next", **next_line))
 
@@ -69,6 +77,7 @@ def prepare(
 def _show(made: Prepared) -> None:
     """What came of it, for a person."""
     from jlora_cli import screen
+    from jlora_cli.audit import describe
 
     rows: list[tuple[str, object]] = [(say("prepare.row.read"), made.rows_read)]
     rows += [
@@ -79,4 +88,6 @@ def _show(made: Prepared) -> None:
     screen.table([say("prepare.column.what"), say("prepare.column.count")], rows)
     if made.tokens is not None:
         screen.out(say("prepare.tokens", **made.tokens))
+        columns = [say("audit.column.what"), say("audit.column.figure")]
+        screen.table(columns, describe(made.tokens))
     screen.out(say("prepare.done", path=made.output, format=made.format))

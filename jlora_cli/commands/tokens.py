@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json as jsonlib
+import logging
 import sys
-from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jlora_cli.errors import refuse
+from jlora_cli.errors import JloraError, refuse
 from jlora_cli.messages import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from jlora_cli.token_view import View
     from jlora_cli.tokenizer import Tokenizer
+    from jlora_cli.tokenizer.origin import Origin
 
-Row = dict[str, Any]
+PLAIN_TEXT = (".txt", ".md")
+PICTURE_WIDTH = 100
 
 
 def tokens(
@@ -31,27 +34,62 @@ def tokens(
     against_stock: Annotated[
         bool, typer.Option("--against-stock", help=say("help.tokens.against_stock"))
     ] = False,
+    svg: Annotated[Path | None, typer.Option("--svg", help=say("help.tokens.svg"))] = None,
+    html: Annotated[Path | None, typer.Option("--html", help=say("help.tokens.html"))] = None,
     json: Annotated[bool, typer.Option("--json", help=say("help.tokens.json"))] = False,
 ) -> None:
     """What the model's own tokenizer makes of a text."""
     from jlora_cli import screen
+    from jlora_cli.token_view import View
+
+    many = input is not None and not _is_plain(input)
+    if many and (svg or html):
+        raise typer.BadParameter(say("tokens.one_picture"))
+    texts = _texts(text, input)
+    origin, tokenizer = _open(model)
+    rules = _rules(origin.folder) if as_trained else None
+    views = [View(tokenizer, each, rules) for each in texts]
+    if against_stock:
+        stock = _Stock(tokenizer.folder)
+        for view in views:
+            view.add_stock(stock)
+    if many:
+        for view in views:
+            screen.json_line(view.as_json())
+        _tell_all(views)
+        return
+    if json:
+        screen.json_out(views[0].as_json())
+    else:
+        _show(views[0], origin)
+    _save(views[0], svg, html, name=_short(model))
+
+
+def _open(model: str) -> tuple[Origin, Tokenizer]:
+    """Whose tokenizer it is, and the tokenizer: an adapter without one has its base's."""
     from jlora_cli.hub import fetch_tokenizer_files
     from jlora_cli.tokenizer import load_tokenizer
+    from jlora_cli.tokenizer.origin import read_origin
 
-    texts = _texts(text, input)
-    folder = fetch_tokenizer_files(model)
-    tokenizer = load_tokenizer(folder)
-    rules = _rules(folder) if as_trained else None
-    rows = [_row(tokenizer, each, rules) for each in texts]
-    if against_stock:
-        _add_stock(rows, folder)
-    if input is not None:
-        for row in rows:
-            screen.json_line(row)
-    elif json:
-        screen.json_out(rows[0])
-    else:
-        _show(rows[0], tokenizer)
+    origin = read_origin(fetch_tokenizer_files(model))
+    if not origin.adapter or origin.complete or origin.base is None:
+        return origin, load_tokenizer(origin.folder)
+    try:
+        folder = fetch_tokenizer_files(origin.base)
+    except JloraError as error:
+        raise refuse(
+            "tokens.no_base", folder=origin.folder, base=origin.base, reason=error.problem
+        ) from error
+    return origin, load_tokenizer(folder)
+
+
+def _is_plain(file: Path) -> bool:
+    return file.suffix.lower() in PLAIN_TEXT
+
+
+def _short(model: str) -> str:
+    """The model's name without the machine's path."""
+    return Path(model).resolve().name if Path(model).exists() else model
 
 
 def _texts(text: str | None, file: Path | None) -> list[str]:
@@ -61,18 +99,29 @@ def _texts(text: str | None, file: Path | None) -> list[str]:
     if text is not None:
         return [text]
     if file is not None:
-        return _rows_of(file)
+        return [_text_in(file)] if _is_plain(file) else _rows_of(file)
     if sys.stdin.isatty():
         raise refuse("tokens.no_text")
-    return [_decoded(sys.stdin.buffer.read(), "stdin").removesuffix("\n").removesuffix("\r")]
+    return [_without_last_break(_decoded(sys.stdin.buffer.read(), "stdin"))]
+
+
+def _text_in(file: Path) -> str:
+    return _without_last_break(_decoded(_content(file), file))
+
+
+def _without_last_break(text: str) -> str:
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise refuse("tokens.bad_input", file=file, reason=error.strerror or error) from error
 
 
 def _rows_of(file: Path) -> list[str]:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise refuse("tokens.bad_input", file=file, reason=error.strerror or error) from error
-    lines = enumerate(_decoded(content, file).split("\n"), 1)
+    lines = enumerate(_decoded(_content(file), file).split("\n"), 1)
     return [_text_of(file, number, line) for number, line in lines if line.strip()]
 
 
@@ -103,74 +152,69 @@ def _rules(folder: Path) -> Callable[[str], str]:
     return lambda text: rules.apply(rules.escape(text))
 
 
-def _row(tokenizer: Tokenizer, text: str, rules: Callable[[str], str] | None) -> Row:
-    trained = text if rules is None else rules(text)
-    ids = tokenizer.encode(trained)
-    row: Row = {"text": text, "ids": ids, "pieces": tokenizer.pieces(ids)}
-    row["decoded"] = tokenizer.decode(ids)
-    return row if rules is None else row | {"as_trained": trained}
+class _Stock:
+    """transformers' AutoTokenizer for the same files."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            from transformers import AutoTokenizer
+        except ImportError as error:
+            raise refuse("tokens.needs_train") from error
+        logging.getLogger("transformers").setLevel(logging.ERROR)
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise refuse("tokens.stock_failed", folder=folder, reason=reason) from error
+        self.name = type(self._tokenizer).__name__
+
+    def encode(self, texts: list[str]) -> list[list[int]]:
+        ids: list[list[int]] = self._tokenizer(texts, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def pieces(self, ids: list[int]) -> list[str]:
+        return list(self._tokenizer.convert_ids_to_tokens(ids))
+
+    def decode(self, ids: list[int]) -> str:
+        return str(self._tokenizer.decode(ids))
 
 
-def _encoded_text(row: Row) -> str:
-    return str(row["as_trained"] if "as_trained" in row else row["text"])
-
-
-def _add_stock(rows: Sequence[Row], folder: Path) -> None:
-    """Put beside each row what transformers' AutoTokenizer makes of the same text."""
-    try:
-        from transformers import AutoTokenizer
-    except ImportError as error:
-        raise refuse("tokens.needs_train") from error
-    try:
-        stock = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise refuse("tokens.stock_failed", folder=folder, reason=reason) from error
-    for row in rows:
-        ids = stock(_encoded_text(row), add_special_tokens=False)["input_ids"]
-        pieces = stock.convert_ids_to_tokens(ids)
-        row["stock"] = {"ids": ids, "pieces": pieces, "decoded": stock.decode(ids)}
-        row["stock"]["same"] = ids == row["ids"]
-
-
-def _show(row: Row, tokenizer: Tokenizer) -> None:
-    """The row for a person: the table to stdout, what it means to stderr."""
+def _show(view: View, origin: Origin) -> None:
+    """The text for a person: pieces and figures to stdout, what they mean to stderr."""
     from jlora_cli import screen
+    from jlora_cli.token_view import origin_sentences
 
-    columns = [say(f"tokens.column.{name}") for name in ("id", "piece", "text")]
-    stream = tokenizer.stream()
-    texts = [stream.push(id_) for id_ in row["ids"]]
-    cells = _cells(row["ids"], row["pieces"], texts)
-    stock = row.get("stock")
-    if stock:
-        columns += [say("tokens.column.stock_id"), say("tokens.column.stock_piece")]
-        pairs = zip_longest(cells, _cells(stock["ids"], stock["pieces"]))
-        cells = [(mine or ["", "", ""]) + (theirs or ["", ""]) for mine, theirs in pairs]
-    screen.table(columns, cells)
-    for sentence in _remarks(row, tokenizer):
+    terminal, colours = screen.draws_pieces()
+    if terminal:
+        screen.draw(screen.build_pieces(view.blocks(), view.legend(), borders=not colours))
+    if view.is_long:
+        screen.table([say("tokens.column.figure"), say("tokens.column.value")], view.summary())
+    else:
+        screen.table(view.columns(), view.rows())
+    for sentence in [*origin_sentences(origin, view.tokenizer), *view.sentences()]:
         screen.note(sentence)
 
 
-def _cells(*columns: Sequence[object]) -> list[list[str]]:
-    """The rows of a table, what cannot be printed (a newline, a tab) shown as its escape."""
-    return [[_visible(str(cell)) for cell in row] for row in zip(*columns, strict=True)]
+def _tell_all(views: Sequence[View]) -> None:
+    """What stock does to all the texts together, for a person."""
+    from jlora_cli import screen
+    from jlora_cli.token_view import stock_sentences
+
+    for sentence in stock_sentences([view.stock for view in views if view.stock]):
+        screen.note(sentence)
 
 
-def _visible(text: str) -> str:
-    shown = (c if c.isprintable() or c == "\u3000" else repr(c)[1:-1] for c in text)
-    return "".join(shown)
+def _save(view: View, svg: Path | None, html: Path | None, *, name: str) -> None:
+    """The picture, with its sentences, into the files that were asked for."""
+    from jlora_cli import screen
 
-
-def _remarks(row: Row, tokenizer: Tokenizer) -> list[str]:
-    text = _encoded_text(row)
-    same = row["decoded"] == text
-    unknown = row["ids"].count(tokenizer.unk_id)
-    remarks = [say("tokens.summary", count=len(row["ids"]), characters=len(text))]
-    remarks.append(say(f"tokens.decoded_{'same' if same else 'differs'}", decoded=row["decoded"]))
-    if unknown:
-        remarks.append(say("tokens.unknown", count=unknown))
-    if "stock" in row:
-        stock = row["stock"]
-        key = "tokens.stock_same" if stock["same"] else "tokens.stock_differs"
-        remarks.append(say(key, count=len(stock["ids"]), decoded=stock["decoded"]))
-    return remarks
+    title = f"jlora tokens {name}"
+    for file, save in ((svg, screen.save_svg), (html, screen.save_html)):
+        if file is None:
+            continue
+        drawing = screen.build_pieces(view.blocks(), view.legend(), view.sentences())
+        try:
+            save(drawing, str(file), title=title, width=PICTURE_WIDTH)
+        except OSError as error:
+            raise refuse("tokens.cannot_write", file=file, reason=error.strerror) from error
+        screen.note(say("tokens.written", file=file))

@@ -79,8 +79,11 @@ def _run(proposal: Proposal, *, resume: bool, from_adapter: str | None, json: bo
     from jlora_cli.machine import require_training_packages
 
     require_training_packages()
+    from jlora_cli.audit import stock_note
     from jlora_cli.training.session import train as run_training
 
+    proposal = proposal.with_stock_parity()
+    screen.note(stock_note(proposal.tokens["stock_parity"]))
     with screen.Teller() as teller:
         record = run_training(proposal, teller.notify, resume=resume, from_adapter=from_adapter)
     if json:
@@ -105,6 +108,8 @@ def _run(proposal: Proposal, *, resume: bool, from_adapter: str | None, json: bo
 
 def _brief(proposal: Proposal) -> None:
     """The plan in a few lines, on stderr, at the start of every run."""
+    from jlora_cli.audit import brief
+
     plan = proposal.plan
     screen.note(say("train.profile", name=proposal.profile, reason=proposal.profile_reason))
     screen.note(
@@ -120,11 +125,14 @@ def _brief(proposal: Proposal) -> None:
             free=f"{plan.available_gib:.1f}",
         )
     )
+    screen.note(brief(proposal.tokens))
     if proposal.findings:
         screen.findings(proposal.findings, to_stderr=True)
 
 
 def _show(proposal: Proposal, *, json: bool) -> None:
+    from jlora_cli.audit import describe
+
     if json:
         screen.json_out(proposal.as_json())
         return
@@ -140,6 +148,8 @@ def _show(proposal: Proposal, *, json: bool) -> None:
         for name, value in proposal.plan.as_json().items()
     }
     screen.table([say("train.plan_column"), say("report.value")], list(plan.items()))
+    columns = [say("audit.column.what"), say("audit.column.figure")]
+    screen.table(columns, describe(proposal.tokens))
     screen.findings(proposal.findings)
 
 

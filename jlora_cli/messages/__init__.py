@@ -10,12 +10,21 @@ from __future__ import annotations
 import locale
 from typing import TYPE_CHECKING
 
-from jlora_cli.messages import answers, commands, data, machine, settings, tokenizer, training
+from jlora_cli.messages import (
+    answers,
+    audit,
+    commands,
+    data,
+    machine,
+    settings,
+    tokenizer,
+    training,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-AREAS = (commands, settings, data, tokenizer, machine, training, answers)
+AREAS = (commands, settings, data, tokenizer, audit, machine, training, answers)
 LANGUAGES = ("en", "ja")
 CATALOGUE: dict[str, tuple[str, str]] = {
     key: texts for area in AREAS for key, texts in area.MESSAGES.items()

@@ -147,8 +147,8 @@ PREPARING: dict[str, tuple[str, str]] = {
         "書き込み先のフォルダ。新しいか、空でなければなりません。",
     ),
     "help.prepare.model": (
-        "Count tokens as this model's tokenizer makes them.",
-        "このモデルのトークナイザでトークンを数えます。",
+        "Audit this model's tokenizer on the rows: tokens, unknown characters, what is lost.",
+        "このモデルのトークナイザーで行を点検します（トークン数、語彙にない文字、失われるもの）。",
     ),
     "help.prepare.format": (
         "What the columns mean, where it should not be detected: {formats}.",

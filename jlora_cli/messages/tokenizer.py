@@ -20,6 +20,18 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "モデルの配布元から spiece.model、tokenizer.model、tokenizer.json のいずれかと "
         "tokenizer_config.json をこのフォルダーにコピーしてください。",
     ),
+    "tokenizer.tiktoken": (
+        "{file} is a tiktoken vocabulary, which tells neither how text is split nor the special "
+        "ids, and there is no tokenizer.json beside it.",
+        "{file} は tiktoken の語彙です。テキストの区切り方と特殊トークンの ID が書かれておらず、"
+        "tokenizer.json もありません。",
+    ),
+    "tokenizer.tiktoken.fix": (
+        "add the model's tokenizer.json: the edition of the model for transformers (often named "
+        "...-hf or ...-HF) has one.",
+        "そのモデルの tokenizer.json を追加してください。transformers 用に公開されている版 "
+        "(名前が -hf や -HF で終わるものなど) に含まれています。",
+    ),
     "tokenizer.broken_model": (
         "{file} is not a whole SentencePiece model.",
         "{file} は完全な SentencePiece モデルではありません。",
@@ -71,6 +83,18 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "tokenizer.shifted.fix": (
         "add the model's tokenizer.json to that folder.",
         "そのモデルの tokenizer.json をこのフォルダーに追加してください。",
+    ),
+    "tokenizer.portable": (
+        "stock transformers reads the saved tokenizer with the same ids ({count} texts compared); "
+        "only a special token written out in a text, such as </s>, becomes its control id there.",
+        "保存したトークナイザーは標準の transformers でも同じ ID になります "
+        "({count} 件で確認)。ただし本文中の </s> などの特殊トークンの文字列は制御 ID になります。",
+    ),
+    "tokenizer.not_portable": (
+        "the saved folder keeps the original tokenizer files only, because a tokenizer.json for "
+        "stock transformers would not give the same ids (first: {example}); jlora reads it exactly.",
+        "標準の transformers 向けの tokenizer.json では ID が一致しないため (最初の例: {example})、"
+        "元のトークナイザーのファイルだけを保存しました。jlora では正確に読み込めます。",
     ),
     "tokenizer.unexpected": (
         "the tokenizer files of {folder} have an unexpected form: {reason}.",
@@ -150,6 +174,26 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "tokens.column.text": ("text", "テキスト"),
     "tokens.column.stock_id": ("stock id", "標準の ID"),
     "tokens.column.stock_piece": ("stock piece", "標準のピース"),
+    "tokens.column.figure": ("figure", "項目"),
+    "tokens.column.value": ("value", "値"),
+    "tokens.row.characters": ("characters", "文字数"),
+    "tokens.row.tokens": ("tokens", "トークン数"),
+    "tokens.row.per_token": ("characters per token", "1 トークンあたりの文字数"),
+    "tokens.row.kinds": ("different ids / vocabulary", "使われた ID / 語彙"),
+    "tokens.row.unknown": ("unknown tokens", "未知語トークン"),
+    "tokens.row.bytes": ("tokens that are bytes", "バイトのトークン"),
+    "tokens.row.newlines": ("newlines lost / in the text", "失われた改行 / 全改行"),
+    "tokens.row.unknown_characters": ("unknown characters", "未知の文字"),
+    "tokens.row.first": ("first pieces", "先頭のピース"),
+    "tokens.share": ("{count} ({share} per 1,000)", "{count} (1,000 あたり {share})"),
+    "tokens.more": ("and {count} more", "ほか {count} 種類"),
+    "tokens.whole": ("exact (jlora)", "正確な分割 (jlora)"),
+    "tokens.part": ("exact (jlora), a part of the text", "正確な分割 (jlora)、テキストの一部"),
+    "tokens.stock_block": ("stock: {name}", "標準: {name}"),
+    "tokens.kind_changed": ("read in another form", "別の形で読まれる"),
+    "tokens.kind_bytes": ("in bytes", "バイト列"),
+    "tokens.kind_unknown": ("unknown", "未知語"),
+    "tokens.kind_false": ("false token", "偽のトークン"),
     "tokens.summary": (
         "{count} tokens from {characters} characters.",
         "{characters} 文字が {count} トークンになりました。",
@@ -162,17 +206,101 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "They decode to: {decoded}",
         "復元したテキスト: {decoded}",
     ),
-    "tokens.unknown": (
-        "{count} of them are the unknown token: the model cannot see those characters.",
-        "うち {count} 個は未知語トークンで、モデルにはその文字が見えません。",
+    "tokens.lost_unknown": (
+        "Characters that become the unknown token, which the model cannot see: {count} "
+        "({kinds} different): {characters}",
+        "未知語トークンになり、モデルには見えない文字: {count} 字 ({kinds} 種類): {characters}",
+    ),
+    "tokens.lost_newlines": (
+        "Newlines that vanish or become spaces: {count}.",
+        "消えるか空白になる改行: {count} 個。",
+    ),
+    "tokens.lost_spaces": (
+        "Spaces that vanish: {count}.",
+        "消える空白: {count} 個。",
+    ),
+    "tokens.lost_widths": (
+        "Tabs and full-width spaces that become ordinary spaces: {count}.",
+        "半角空白に変わるタブと全角空白: {count} 個。",
+    ),
+    "tokens.lost_forms": (
+        "Pieces read in another form (normalization): {count}: {forms}",
+        "別の形で読まれるピース (正規化): {count} 個: {forms}",
     ),
     "tokens.stock_same": (
-        "AutoTokenizer gives the same ids.",
-        "AutoTokenizer の ID も同じです。",
+        "The stock class {name} gives the same ids.",
+        "標準クラス {name} の ID も同じです。",
     ),
     "tokens.stock_differs": (
-        "AutoTokenizer gives other ids: {count} tokens, decoded: {decoded}",
-        "AutoTokenizer の ID は異なります ({count} トークン)。復元したテキスト: {decoded}",
+        "The stock class {name} gives other ids in {share} % of your chunks ({count} of {all}).",
+        "標準クラス {name} では、チャンクの {share} % ({all} 個中 {count} 個) で ID が異なります。",
+    ),
+    "tokens.stock_false_end": (
+        "With the stock class {name}, {share} % of your chunks ({chunks} of {all}) contain a false "
+        "end token {literal}: {rate} of 1,000 tokens.",
+        "標準クラス {name} では、チャンクの {share} % ({all} 個中 {chunks} 個) に偽の終了トークン "
+        "{literal} が入ります (1,000 トークンあたり {rate} 個)。",
+    ),
+    "tokens.stock_false_token": (
+        "With the stock class {name}, {share} % of your chunks ({chunks} of {all}) contain a false "
+        "{literal}: {rate} of 1,000 tokens.",
+        "標準クラス {name} では、チャンクの {share} % ({all} 個中 {chunks} 個) に偽の {literal} が"
+        "入ります (1,000 トークンあたり {rate} 個)。",
+    ),
+    "tokens.adapter_own": (
+        "An adapter for {base} with its own tokenizer files: {file} is read, as it was saved with "
+        "the adapter.",
+        "{base} のアダプターです。アダプターと一緒に保存された {file} を読みます。",
+    ),
+    "tokens.adapter_base": (
+        "An adapter for {base} without tokenizer files: {file} of that base is read, and no file "
+        "tells whether the training used another.",
+        "{base} のアダプターで、トークナイザーのファイルがありません。ベースの {file} を読みますが、"
+        "学習で別のものを使ったかどうかは、ファイルからは分かりません。",
+    ),
+    "tokens.no_base": (
+        "the adapter in {folder} has no tokenizer files, and its base {base} is not at hand: {reason}",
+        "{folder} のアダプターにはトークナイザーのファイルがなく、ベースの {base} も使えません: {reason}",
+    ),
+    "tokens.no_base.fix": (
+        "copy the tokenizer files of {base} into that folder, or name the base: jlora tokens BASE",
+        "{base} のトークナイザーのファイルをこのフォルダーにコピーするか、"
+        "ベースを直接指定してください: jlora tokens BASE",
+    ),
+    "tokens.merged": (
+        "A model made from {base}: {file} in its folder is read.",
+        "{base} から作られたモデルです。同じフォルダーの {file} を読みます。",
+    ),
+    "tokens.recorded_same": (
+        "jlora.json records that the training used exactly this tokenizer.",
+        "jlora.json の記録どおり、学習に使われたのはこのトークナイザーです。",
+    ),
+    "tokens.recorded_other": (
+        "jlora.json records another tokenizer than this: these are not the ids of the training.",
+        "jlora.json に記録されたトークナイザーとは異なります。ここに出る ID は学習時のものではありません。",
+    ),
+    "tokens.unknown_is_control": (
+        "In {file}, unknown characters are {literal}: a stock class wrote it, and whoever trained "
+        "with it trained false {literal} tokens; the base's own .model file gives the true ids.",
+        "{file} では未知の文字が {literal} になります。標準クラスが書き出したファイルで、"
+        "これで学習すると偽の {literal} を学習します。正しい ID はベースの .model ファイルで得られます。",
+    ),
+    "tokens.one_picture": (
+        "--svg and --html draw one text: give TEXT, standard input or a .txt file.",
+        "--svg と --html で描けるのは 1 つのテキストです。TEXT、標準入力、.txt ファイルのいずれかで"
+        "渡してください。",
+    ),
+    "tokens.cannot_write": (
+        "{file} cannot be written: {reason}.",
+        "{file} に書き込めません: {reason}",
+    ),
+    "tokens.cannot_write.fix": (
+        "name a file in a folder that exists and that you may write to.",
+        "書き込める既存のフォルダー内のファイルを指定してください。",
+    ),
+    "tokens.written": (
+        "The picture is in {file}.",
+        "図を {file} に保存しました。",
     ),
     "help.tokens": (
         "Show what the model's own tokenizer makes of a text, without BOS, EOS or any rule.\n\n"
@@ -182,8 +310,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "例: jlora tokens demo '髙島屋で🐈を見た。'",
     ),
     "help.tokens.model": (
-        "Model folder, adapter folder, hub id, or demo.",
-        "モデルのフォルダー、アダプターのフォルダー、Hub の ID、または demo。",
+        "Model, adapter or run folder (of any tool), hub id, or demo.",
+        "モデル・アダプター・実行結果のフォルダー (作成ツールは問いません)、Hub の ID、または demo。",
     ),
     "help.tokens.text": (
         "The text. Without it and without --input, standard input is one text "
@@ -192,16 +320,27 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "(末尾の改行は除きます)。",
     ),
     "help.tokens.input": (
-        'JSONL file of {"text": ...}; one JSON line is printed for each.',
-        '{"text": ...} を並べた JSONL ファイル。各行の結果を JSON で 1 行ずつ出力します。',
+        'JSONL file of {"text": ...}: one JSON line is printed for each. A .txt or .md file is one text.',
+        '{"text": ...} を並べた JSONL ファイル (結果を 1 行ずつ JSON で出力)。.txt と .md は全体を 1 つの'
+        "テキストとして読みます。",
     ),
     "help.tokens.as_trained": (
         "First apply the text rules that the adapter was trained with.",
         "アダプターの学習時と同じ変換規則をテキストに適用してから分けます。",
     ),
     "help.tokens.against_stock": (
-        "Show the ids of transformers' AutoTokenizer beside (imports transformers).",
-        "transformers の AutoTokenizer の ID を並べて表示します (transformers を読み込みます)。",
+        "Show what transformers' AutoTokenizer makes of it beside, false end tokens in red, and how "
+        "many chunks of about 200 characters it damages (imports transformers).",
+        "transformers の AutoTokenizer の結果を並べ、偽の終了トークンを赤で示し、約 200 文字ごとの"
+        "チャンクがどれだけ損なわれるかを数えます (transformers を読み込みます)。",
+    ),
+    "help.tokens.svg": (
+        "Save the coloured pieces as an SVG picture.",
+        "色分けしたピースを SVG の図として保存します。",
+    ),
+    "help.tokens.html": (
+        "Save the coloured pieces as an HTML page.",
+        "色分けしたピースを HTML のページとして保存します。",
     ),
     "help.tokens.json": (
         "Print one JSON document.",

@@ -246,18 +246,6 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "use a template that ends answers with the end token",
         "回答を終了トークンで閉じるテンプレートを使ってください",
     ),
-    "eos-is-unk.evidence": (
-        "the end token and the unknown token are the same id {token}",
-        "終了トークンと未知語トークンが同じ ID {token} です",
-    ),
-    "eos-is-unk.consequence": (
-        "Unknown characters would teach the model to stop.",
-        "未知の文字があるたびに「終了」と学習してしまいます。",
-    ),
-    "eos-is-unk.remedy": (
-        "check the model's tokenizer_config.json",
-        "モデルの tokenizer_config.json を確認してください",
-    ),
     "rows-dropped.evidence": (
         "{count} rows are longer than --max-length and are left out (longest kept: {longest} tokens)",
         "{count} 行が --max-length を超えるため除外されます（残った最長: {longest} トークン）",
@@ -299,30 +287,6 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "validation-in-training.remedy": (
         "hold rows out with `jlora prepare --validation 0.1`",
         "`jlora prepare --validation 0.1` で検証データを分けてください",
-    ),
-    "newlines-lost.evidence": (
-        "this tokenizer cannot write newlines; {count} answers have some",
-        "このトークナイザーは改行を表せませんが、{count} 件の回答に改行があります",
-    ),
-    "newlines-lost.consequence": (
-        "They become spaces: the model learns one-line answers.",
-        "改行は空白になり、1 行の回答として学習されます。",
-    ),
-    "newlines-lost.remedy": (
-        "accept it, or choose a model whose tokenizer keeps newlines",
-        "そのまま進めるか、改行を保つトークナイザーのモデルを選んでください",
-    ),
-    "unknown-tokens.evidence": (
-        "{per_thousand} of 1,000 tokens are unknown to this vocabulary",
-        "1,000 トークンあたり {per_thousand} 個が語彙にない文字です",
-    ),
-    "unknown-tokens.consequence": (
-        "The model can neither read nor write these characters.",
-        "モデルはこれらの文字を読むことも書くこともできません。",
-    ),
-    "unknown-tokens.remedy": (
-        "see which with `jlora tokens`, and replace them in the data",
-        "`jlora tokens` で確認し、データ中の該当文字を置き換えてください",
     ),
     "warmup-exceeds-run.evidence": (
         "warm-up of {warmup} steps in a run of {steps}",

@@ -11,7 +11,6 @@ from jlora_cli.prompt.encoding import (
     Encoded,
     EncodedRows,
     Prompter,
-    count_tokens,
     format_for,
 )
 from jlora_cli.prompt.format import CARD_NAME, PromptFormat, read_card, read_rules
@@ -28,7 +27,6 @@ __all__ = [
     "Prompter",
     "TextRules",
     "choose_template",
-    "count_tokens",
     "format_for",
     "read_card",
     "read_rules",

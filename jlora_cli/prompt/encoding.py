@@ -11,12 +11,11 @@ from jlora_cli.dataset import Example, Message
 from jlora_cli.errors import refuse
 from jlora_cli.prompt.format import PromptFormat
 from jlora_cli.prompt.rules import AnswerStream, rules_for
-from jlora_cli.prompt.templates import RenderError, choose_template, compile_template
+from jlora_cli.prompt.templates import RenderError, compile_template
 from jlora_cli.recipe import TEMPLATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from jlora_cli.tokenizer import Tokenizer
 
@@ -355,25 +354,3 @@ def _windows(made: Encoded, max_length: int) -> Iterator[Encoded]:
     for start in range(0, len(made.ids) - 1, max_length - 1):
         end = start + max_length
         yield Encoded(made.ids[start:end], made.labels[start:end], shortened=True)
-
-
-def count_tokens(
-    folder: Path, model: str, examples: Sequence[Example], template: str
-) -> dict[str, float]:
-    """Tokens of `examples` under the tokenizer in `folder`: total, supervised, longest, mean a row.
-
-    `model` is the name that the user gave, by which `recipe` knows it.
-    """
-    from jlora_cli.tokenizer import load_tokenizer  # noqa: PLC0415 - sentencepiece takes 0.1 s
-
-    tokenizer = load_tokenizer(folder)
-    chosen = choose_template(template, tokenizer, examples)
-    prompter = Prompter(tokenizer, format_for(tokenizer, chosen, model))
-    rows = prompter.encode_examples(examples, max_length=10**9).rows
-    lengths = [len(row.ids) for row in rows]
-    return {
-        "total": sum(lengths),
-        "supervised": sum(row.supervised for row in rows),
-        "longest": max(lengths, default=0),
-        "mean": round(sum(lengths) / len(lengths), 1) if lengths else 0.0,
-    }

@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from jlora_cli.tokenizer.folder import TokenizerFolder
 
 BYTE = re.compile(r"<0x[0-9A-F]{2}>")
+# A Unigram lattice takes a written "<0x0A>" for the piece of that byte, hence for a newline. The
+# pieces cannot be respelled, because byte fallback looks them up by name: cut behind the "<".
+CUT = {
+    "type": "Split",
+    "pattern": {"Regex": "<(?=0x[0-9A-F]{2}>)"},
+    "behavior": "Isolated",
+    "invert": False,
+}
 
 
 class FastVocabulary:
@@ -45,6 +53,8 @@ class FastVocabulary:
         self.size = max(*pieces.values(), *self._literals, -1, -1) + 1
         self.silent = frozenset(self.special.values())
         self.own: dict[str, int | None] = dict.fromkeys(("unk", "bos", "eos", "pad"))
+        model = (folder.document or {})["model"]
+        self.own["unk"] = model.get("unk_id", pieces.get(model.get("unk_token") or ""))
         self.adds_bos = _adds_bos(folder, document)
         decoders = {part["type"] for part in _parts(document.get("decoder"), "decoders")}
         self._byte_level = decoders == {"ByteLevel"}
@@ -55,6 +65,27 @@ class FastVocabulary:
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [encoding.ids for encoding in encoded]
+
+    def surfaces(self, text: str) -> list[tuple[int, str]]:
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        if not encoding.ids:
+            return []
+        begins = [*(begin for begin, _ in encoding.offsets[1:]), len(text)]
+        parts: list[tuple[int, str]] = []
+        done = 0
+        for id_, (begin, end), after in zip(encoding.ids, encoding.offsets, begins, strict=True):
+            gap = text[done:begin]
+            if gap and parts and not gap.isspace():
+                # Of "ｶﾞ" that became "ガ", the library points to the first character only.
+                parts[-1] = parts[-1][0], parts[-1][1] + gap
+                done = begin
+            # A dummy prefix and all bytes of a character point to the same one: the last has it.
+            stop = max(done, min(end, after))
+            parts.append((id_, text[done:stop]))
+            done = stop
+        if text[done:].strip():
+            parts[-1] = parts[-1][0], parts[-1][1] + text[done:]
+        return parts
 
     def decode(self, ids: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=False))
@@ -91,6 +122,9 @@ def _build(document: dict[str, Any], special: Mapping[str, int]) -> Any:
     added = document.get("added_tokens") or []
     document["added_tokens"] = [token for token in added if token["content"] not in inside]
     document["model"] = _unreachable(dict(document["model"]), inside)
+    if document["model"].get("byte_fallback") and isinstance(document["model"]["vocab"], list):
+        steps = [*_parts(document.get("pre_tokenizer"), "pretokenizers"), CUT]
+        document["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": steps}
     tokenizer = tokenizers.Tokenizer.from_str(json.dumps(document))
     tokenizer.encode_special_tokens = True
     return tokenizer

@@ -126,6 +126,9 @@ def read_folder(path: Path) -> TokenizerFolder:
     document = read_object(document_file) if document_file.is_file() else None
     model_file = _model_file(path)
     if model_file is None and document is None:
+        ranks = _tiktoken_file(path)
+        if ranks is not None:
+            raise refuse("tokenizer.tiktoken", file=ranks)
         raise refuse("tokenizer.no_files", folder=path)
     return TokenizerFolder(
         path=path,
@@ -144,10 +147,20 @@ def _model_file(path: Path) -> Path | None:
     """
     usual = [path / name for name in NAMES if name.endswith(".model")]
     for file in usual:
-        if file.is_file() and not TIKTOKEN.match(read_bytes(file)[:4096]):
+        if file.is_file() and not _is_tiktoken(file):
             return file
     others = sorted(set(path.glob("*.model")) - set(usual))
     return next((file for file in others if read_bytes(file)[:1] == b"\n"), None)
+
+
+def _tiktoken_file(path: Path) -> Path | None:
+    """The folder's tiktoken ranks, which tell neither how text is split nor the special ids."""
+    files = sorted([*path.glob("*.tiktoken"), *path.glob("*.model")])
+    return next(filter(_is_tiktoken, files), None)
+
+
+def _is_tiktoken(file: Path) -> bool:
+    return TIKTOKEN.match(read_bytes(file)[:4096]) is not None
 
 
 def read_object(file: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2 as proto
+from sentencepiece import sentencepiece_pb2 as encoded
 
 from jlora_cli.errors import refuse
 from jlora_cli.tokenizer.folder import AddedToken, TokenizerFolder, read_bytes
@@ -57,6 +58,11 @@ class PieceVocabulary:
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         ids: list[list[int]] = self._processor.encode(list(texts))
         return ids
+
+    def surfaces(self, text: str) -> list[tuple[int, str]]:
+        content = self._processor.encode(text, out_type="serialized_proto")
+        parts = encoded.SentencePieceText.FromString(content).pieces
+        return [(part.id, part.surface) for part in parts]
 
     def decode(self, ids: Sequence[int]) -> str:
         return str(self._processor.decode(list(ids)))

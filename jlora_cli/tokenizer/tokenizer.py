@@ -117,6 +117,24 @@ class Tokenizer:
                 raise
             raise fault from error
 
+    def surfaces(self, text: str) -> list[tuple[int, str]]:
+        """Each id of `encode(text)` with the part of `text` that it stands for.
+
+        A dummy prefix stands for none; of a character in bytes, one id has all of it. Spaces that
+        the vocabulary strips at the ends belong to no id.
+        """
+        try:
+            return self._vocabulary.surfaces(text)
+        except (RuntimeError, TypeError, ValueError) as error:
+            fault = _surrogate_fault([text])
+            if fault is None:
+                raise
+            raise fault from error
+
+    def piece_bytes(self, id: int) -> bytes:
+        """The bytes that `id` adds behind other text; empty where it has no text."""
+        return self._continuation(id)
+
     def continue_ids(self, prompt: str, answer: str) -> list[int]:
         """The ids of `answer` behind `prompt`, so that they follow `encode(prompt)`.
 

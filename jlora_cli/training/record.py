@@ -104,6 +104,7 @@ def build_record(
         "profile": {"name": proposal.profile, "reason": proposal.profile_reason},
         "config": proposal.resolved.as_json(),
         "plan": proposal.plan.as_json(),
+        "tokens": proposal.tokens,
         "findings": [item.as_json() for item in proposal.findings],
         "data_fingerprint": proposal.data_fingerprint,
         **asdict(identity),

@@ -13,6 +13,7 @@ from jlora_cli.generation import Answerer, Sampling
 from jlora_cli.model import adapter_state
 from jlora_cli.prompt import CARD_NAME, Prompter
 from jlora_cli.run_folder import ADAPTER_WEIGHTS, write_json, write_whole
+from jlora_cli.tokenizer.portable import spread, write_portable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,14 +22,15 @@ if TYPE_CHECKING:
     from peft import PeftModel
 
     from jlora_cli.proposal import Proposal
+    from jlora_cli.tokenizer.portable import Portable
 
 _SAMPLE_TOKENS = 64
 
 
 def save_adapter(
     output: Path, adapted: PeftModel, proposal: Proposal, card: dict[str, Any]
-) -> None:
-    """Write `output`/adapter, under another name until it is whole."""
+) -> Portable:
+    """Write `output`/adapter, under another name until it is whole; how far its tokenizer goes."""
     draft, folder = output / ".adapter.part", output / "adapter"
     shutil.rmtree(draft, ignore_errors=True)
     config = adapted.peft_config["default"]
@@ -38,12 +40,14 @@ def save_adapter(
     config.save_pretrained(str(draft))
     state = {name: t.detach().cpu().contiguous() for name, t in adapter_state(adapted).items()}
     save_file(state, draft / ADAPTER_WEIGHTS, metadata={"format": "pt"})
-    for file in proposal.tokenizer.files:
-        shutil.copyfile(file, draft / file.name)
-    write_json(draft / CARD_NAME, card)
+    texts = [proposal.tokenizer.decode(row.ids) for row in spread(proposal.train.rows)]
+    portable = write_portable(proposal.tokenizer, draft, texts)
+    told = card["tokenizer"] | {"portable": portable.as_json()}
+    write_json(draft / CARD_NAME, card | {"tokenizer": told})
     # Left by a run that was killed between its adapter and its record.
     shutil.rmtree(folder, ignore_errors=True)
     draft.replace(folder)
+    return portable
 
 
 def sample_answers(adapted: PeftModel, proposal: Proposal) -> Iterator[dict[str, Any]]:

@@ -279,7 +279,9 @@ class Run:
         if self.best is not None:
             set_peft_model_state_dict(adapted, self.best)
             self.progress.validation_loss = self.progress.best_loss
-        save_adapter(self.output, adapted, self.proposal, build_card(self.proposal, self.identity))
+        card = build_card(self.proposal, self.identity)
+        portable = save_adapter(self.output, adapted, self.proposal, card)
+        self.notify(portable.event())
 
     def _sample(self, when: str) -> None:
         """Answers to the sample prompts, greedy, beside those of the other end of the run."""

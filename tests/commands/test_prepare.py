@@ -15,6 +15,26 @@ from jlora_cli.preparing import Audit, Rules
 
 ROW = {"messages": [{"role": "user", "content": "ｶﾞ Ａ１"}, {"role": "assistant", "content": "🐈"}]}
 
+FIGURES = {
+    "unknown": {
+        "per_thousand": 12.3,
+        "prompts": 10.0,
+        "answers": 20.0,
+        "characters": {"🐈": 1234, "\u3000": 2},
+    },
+    "byte_fallback_share": 0.0,
+    "characters_per_token": 1.5,
+    "round_trip_share": 0.5,
+    "round_trip_share_but_width": 0.75,
+    "round_trip_rows": 8,
+    "survives": {"newlines": False, "tabs": True},
+    "special_literals": {"</s>": 1},
+    "special_ids": {
+        "eos": 2, "bos": None, "pad": 2, "unk": 0, "distinct": False, "inside_embedding": None,
+    },
+    "stock_parity": {"class": "T5Tokenizer", "texts": 9, "differ": 3, "transformers": "5.23.0"},
+}  # fmt: skip
+
 
 @pytest.fixture
 def run():
@@ -76,7 +96,7 @@ def test_options_reach_the_worker(run, tmp_path, monkeypatch):
             1,
             "dolly",
             [],
-            {"total": 1234, "supervised": 5, "longest": 6, "mean": 7.5},
+            {"total": 1234, "supervised": 5, "longest": 6, "mean": 7.5, **FIGURES},
         )
 
     monkeypatch.setattr(preparing, "prepare", worker)
@@ -96,17 +116,33 @@ def test_options_reach_the_worker(run, tmp_path, monkeypatch):
         "--max-length",
         "64",
         "--dedupe",
+        "--stock-parity",
     )
     assert done.exit_code == 0
     assert asked["sources"] == ["a.jsonl", "org/b"]
     assert asked["rules"] == Rules(format="dolly", dedupe=True, validation="0.1")
-    assert asked["audit"] == Audit("org/m", "alpaca-ja", 64)
+    assert asked["audit"] == Audit("org/m", "alpaca-ja", 64, stock_parity=True)
     assert "Tokens: 1,234 in all" in done.stdout
     assert "--model org/m" in done.stderr
+    assert "12.30 of 1,000 (prompts 10.00, answers 20.00)" in done.stdout
+    assert "🐈 1,234, \\u3000 2" in done.stdout
+    assert "EOS 2, BOS –, PAD 2, UNK 0 (not distinct)" in done.stdout
+    assert "stock T5Tokenizer (transformers 5.23.0) would give other ids for 3 of 9" in done.stderr
 
 
-def test_max_length_needs_a_model(run, rows, tmp_path):
-    done = run(rows, "--output", tmp_path / "out", "--max-length", "8")
+def test_a_model_audits_the_rows(run, rows, tmp_path):
+    words = ["--on-bad-row", "skip", "--model", "demo", "--json"]
+    done = run(rows, "--output", tmp_path / "out", *words)
+    tokens = json.loads(done.stdout)["tokens"]
+    assert done.exit_code == 0
+    assert tokens["survives"]["newlines"] is True
+    assert tokens["special_ids"]["inside_embedding"] is True
+    assert "stock_parity" not in tokens
+
+
+@pytest.mark.parametrize("words", [["--max-length", "8"], ["--stock-parity"]])
+def test_what_is_measured_with_a_tokenizer_needs_a_model(words, run, rows, tmp_path):
+    done = run(rows, "--output", tmp_path / "out", *words)
     assert done.exit_code == 2
     assert "--model" in done.stderr
 

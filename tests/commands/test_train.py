@@ -189,6 +189,8 @@ def test_dry_run_prints_the_contract_and_leaves_nothing(dry_run, tmp_path):
     assert document["plan"]["rows"] == 55
     assert "total" in document["plan"]["memory_gib"]
     assert document["findings"] == []
+    assert document["tokens"]["unknown"]["per_thousand"] == 0.0
+    assert "stock_parity" not in document["tokens"]  # a rehearsal imports no transformers
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.jsonl"]
 
 
@@ -277,6 +279,16 @@ def test_the_session_gets_the_proposal_and_its_end_is_told(run, session, tiny_ba
     assert "84 steps" in done.stderr
     assert "Loss 3.500 -> 1.250 in 84 steps and 12 s" in done.stderr
     assert "jlora chat runs/猫" in done.stderr
+    assert "Tokenizer: unknown 0.00 of 1,000" in done.stderr
+
+
+def test_a_run_is_told_what_the_stock_class_would_have_read(run, session, tiny_base, rows):
+    done = run("--model", tiny_base, "--data", rows)
+    ((proposal, _),) = session.calls
+    parity = proposal.tokens["stock_parity"]
+    assert (parity["class"], parity["texts"]) == ("T5Tokenizer", 17 + 55)  # probes and rows
+    assert 55 <= parity["differ"] <= parity["texts"]  # every row has a newline, which it loses
+    assert f"would give other ids for {parity['differ']} of 72 texts" in done.stderr
 
 
 def test_the_record_is_the_only_thing_on_stdout(run, session, tiny_base, rows):

@@ -109,7 +109,7 @@ def test_a_finished_run_folder_holds_what_the_contract_says(finished):
     ]  # fmt: skip
     assert sorted(path.name for path in (run / "adapter").iterdir()) == [
         "adapter_config.json", "adapter_model.safetensors", "jlora.json", "spiece.model",
-        "tokenizer_config.json",
+        "tokenizer.json", "tokenizer_config.json",
     ]  # fmt: skip
     assert json.loads((run / "run.json").read_text(encoding="utf-8")) == record
     assert record["status"] == "finished"
@@ -251,7 +251,7 @@ def test_plain_text_rows_have_no_prompt_to_answer(proposal, tmp_path):
     assert record["status"] == "finished"
     assert not (tmp_path / "実行" / "samples.jsonl").exists()
     assert [e.name for e in events if isinstance(e, Stage)] == [
-        "train.stage.loading", "train.stage.training",
+        "train.stage.loading", "train.stage.training", "tokenizer.portable",
     ]  # fmt: skip
 
 

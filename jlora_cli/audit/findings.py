@@ -1,0 +1,95 @@
+"""What of the figures harms a training: a finding each, none for healthy rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jlora_cli.audit.figures import SHOWN, SPACING, Data, folds_case, unknown_ids_of
+from jlora_cli.audit.wording import counted, names
+from jlora_cli.finding import Finding, Severity, finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from jlora_cli.prompt import Prompter
+
+# One table. What a base was trained with and training follows alike is no fault: NFKC's width.
+SEVERITIES: dict[str, Severity] = {
+    "unknown-tokens": "warning",
+    "newlines-lost": "warning",
+    "spaces-lost": "warning",
+    "case-folded": "warning",
+    "special-tokens-in-text": "warning",
+    "eos-is-pad": "warning",
+    "eos-is-unk": "warning",
+    "template-specials-split": "warning",
+    "ids-outside-embedding": "error",
+}
+# Of 1,000 tokens; below it a stray emoji is no reason to stop.
+_MANY_UNKNOWN = 5.0
+
+
+def found(id: str, **values: object) -> Finding:
+    """The finding `id` with the severity that the table gives it."""
+    return finding(id, SEVERITIES[id], **values)
+
+
+def of_ids(
+    prompter: Prompter, figures: Mapping[str, Any], embedding: int | None
+) -> Iterator[Finding]:
+    """Ids that fall together, lie outside the embedding, or that a template spells out."""
+    tokenizer, ends = prompter.tokenizer, prompter.stop_ids
+    # GPT-2 has one control token for every role, and bytes that leave nothing unknown.
+    harmless = tokenizer.family == "tokenizer.json" and not unknown_ids_of(tokenizer)
+    if tokenizer.unk_id in ends and not harmless:
+        yield found("eos-is-unk", token=tokenizer.unk_id)
+    if tokenizer.pad_id in ends:
+        yield found("eos-is-pad", token=tokenizer.pad_id)
+    if embedding is not None and tokenizer.size > embedding:
+        yield found("ids-outside-embedding", ids=tokenizer.size, rows=embedding)
+    split = figures["template_specials_split"]
+    if split:
+        literals = ", ".join(f"{literal} ({count})" for literal, count in split.items())
+        yield found("template-specials-split", literals=literals, more=sum(split.values()))
+
+
+def of_unknown(unknown: Mapping[str, Any]) -> Iterator[Finding]:
+    """Too many tokens, of all or of the answers, that the vocabulary does not know."""
+    most = max(unknown["per_thousand"] or 0.0, unknown["answers"] or 0.0)
+    if most > _MANY_UNKNOWN:
+        yield found(
+            "unknown-tokens",
+            per_thousand=f"{unknown['per_thousand']:.1f}",
+            prompts=f"{unknown['prompts']:.1f}",
+            answers=f"{unknown['answers']:.1f}",
+            characters=counted(unknown["characters"]) or "?",
+        )
+
+
+def of_losses(prompter: Prompter, data: Data, survives: Mapping[str, bool]) -> Iterator[Finding]:
+    """Newlines, white space and capital letters that stand in the rows and do not survive."""
+    total = len(data.rows)
+    with_newlines = data.answers_with(lambda text: "\n" in text)
+    if prompter.rules.newline == "space" and with_newlines:
+        yield found("newlines-lost", count=with_newlines, total=total)
+    lost = {
+        name: sum(shown in answer for answer in data.answers)
+        for name, shown in SPACING.items()
+        if not survives[name]
+    }
+    if any(lost.values()):
+        what = names(name for name, count in lost.items() if count)
+        yield found("spaces-lost", count=max(lost.values()), total=total, what=what)
+    if any(c != c.lower() for c in data.characters) and folds_case(prompter):
+        rows = sum(any(text != text.lower() for text in texts) for texts in data.rows)
+        answers = data.answers_with(lambda text: text != text.lower())
+        yield found("case-folded", rows=rows, total=total, answers=answers)
+
+
+def of_spellings(data: Data, figures: Mapping[str, Any]) -> Iterator[Finding]:
+    """Control tokens spelled out in the rows."""
+    spelled = figures["special_literals"]
+    if spelled:
+        rows = sum(any(s in text for s in spelled for text in texts) for texts in data.rows)
+        literals = counted(dict(list(spelled.items())[:SHOWN]))
+        yield found("special-tokens-in-text", rows=rows, total=len(data.rows), literals=literals)
