@@ -7,7 +7,7 @@ FILES := jlora_cli tests tools benchmarks
 .PHONY: demo test check fix picture portability clean help
 
 help:           ## what each target does
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.train      ## the main job on the embedded base and data, without network
 	$(BIN)/jlora demo

@@ -105,14 +105,22 @@ def read_shape(config: dict[str, Any]) -> Shape:
     )
 
 
+_LLAMA = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+_LAYERS = {
+    "gpt2": ("c_attn", "c_proj", "c_fc"),
+    "gpt_neox": ("query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"),
+    **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3", "gemma2"), _LLAMA),
+}
+
+
+def known_layers(model_type: str) -> tuple[str, ...]:
+    """The linear layers of an architecture's blocks; empty where only loading tells."""
+    return _LAYERS.get(model_type, ())
+
+
 def auto_targets(model_type: str) -> tuple[str, ...]:
-    """The linear layers of an architecture's blocks, for the estimate before it is loaded."""
-    known = {
-        "gpt2": ("c_attn", "c_proj", "c_fc"),
-        "gpt_neox": ("query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"),
-    }
-    llama = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-    return known.get(model_type, llama)
+    """The layers that `auto` most likely means, for the estimate before the base is loaded."""
+    return _LAYERS.get(model_type, _LLAMA)
 
 
 @dataclass(frozen=True)

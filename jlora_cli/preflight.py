@@ -19,6 +19,7 @@ SEVERITIES: dict[str, Severity] = {
     "no-supervised-tokens": "error",
     "eos-not-supervised": "error",
     "rows-dropped": "warning",
+    "targets-match-nothing": "error",
     "warmup-exceeds-run": "error",
     "too-few-steps": "warning",
     "few-rows": "warning",
@@ -39,6 +40,8 @@ class Material:
 
     rows: Sequence[Encoded]
     validation: Sequence[Encoded]
+    # The linear layers of the architecture's blocks; empty where only loading tells.
+    layers: Sequence[str] = ()
 
 
 def found(id: str, **values: object) -> Finding:
@@ -53,6 +56,7 @@ def inspect(
     return [
         *_of_supervision(config, plan, format, material.rows),
         *_of_rows(plan, material.rows, material.validation),
+        *_of_targets(config, material.layers),
         *_of_steps(config, plan),
         *_of_place(config, plan, in_use),
     ]
@@ -84,6 +88,12 @@ def _of_rows(
     both = sum(tuple(row.ids) in known for row in validation)
     if both:
         yield found("validation-in-training", count=both, total=len(validation))
+
+
+def _of_targets(config: RunConfig, layers: Sequence[str]) -> Iterator[Finding]:
+    missing = [name for name in config.lora_targets if name not in (*layers, "auto", "attention")]
+    if layers and missing:
+        yield found("targets-match-nothing", names=", ".join(missing), known=", ".join(layers))
 
 
 def _of_steps(config: RunConfig, plan: Plan) -> Iterator[Finding]:

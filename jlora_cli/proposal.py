@@ -15,17 +15,18 @@ from jlora_cli import preflight
 from jlora_cli.audit import audit, parity_texts, stock_parity
 from jlora_cli.config import Resolved, parse_options, resolve, settle
 from jlora_cli.errors import refuse
-from jlora_cli.hub import find_model
+from jlora_cli.hub import DEMO, find_model
 from jlora_cli.messages import say
 from jlora_cli.plan import (
     Plan,
     Shape,
+    known_layers,
     make_plan,
     read_shape,
     settle_for_data,
     settle_max_length,
 )
-from jlora_cli.preparing import find_validation, load_data
+from jlora_cli.preparing import DEMO_VALIDATION, find_validation, load_data
 from jlora_cli.profile import choose_profile
 from jlora_cli.prompt import EncodedRows, Prompter, PromptFormat, choose_template, format_for
 from jlora_cli.run_folder import RECORD, choose_output, in_use, read_model_config, read_record
@@ -129,16 +130,19 @@ def propose(profile: str, options: Mapping[str, object], machine: Machine) -> Pr
     tokenizer = load_tokenizer(folder)
     _check_vocabulary(folder, tokenizer, shape)
     data = load_data(config.data)
-    held_out = _held_out(config, data)
+    model = config.model
+    resolved = _settle_validation(resolved)
+    config = resolved.config
+    held_out = load_data(config.validation).examples if config.validation else []
     template = choose_template(config.template, tokenizer, data.examples)
-    format = format_for(tokenizer, template, config.model)
+    format = format_for(tokenizer, template, model)
     resolved = settle_max_length(_settle_rest(resolved, shape, template), shape.context)
     prompter = Prompter(tokenizer, format)
     train, validation = _encode(resolved.config, prompter, data, held_out)
     resolved = settle_for_data(resolved, rows=len(train.rows), validation_rows=len(validation.rows))
     config = resolved.config
     plan = make_plan(config, shape, machine, train, validation_rows=len(validation.rows))
-    material = preflight.Material(train.rows, validation.rows)
+    material = preflight.Material(train.rows, validation.rows, known_layers(shape.model_type))
     occupied = in_use(Path(config.output or ""))
     findings += preflight.inspect(config, plan, format, material, in_use=occupied)
     audited = audit(prompter, data.examples, train.rows, embedding=shape.vocabulary or None)
@@ -170,11 +174,14 @@ def _check_vocabulary(folder: Path, tokenizer: Tokenizer, shape: Shape) -> None:
         )
 
 
-def _held_out(config: RunConfig, data: Loaded) -> list[Example]:
-    if config.validation is not None:
-        return load_data(config.validation).examples
-    beside = find_validation(config.data or "")
-    return load_data(str(beside)).examples if beside else []
+def _settle_validation(resolved: Resolved) -> Resolved:
+    """The validation rows that lie beside the data, where none are named."""
+    config = resolved.config
+    beside = find_validation(config.data or "") if config.validation is None else None
+    if beside is None:
+        return resolved
+    name = DEMO_VALIDATION if config.data == DEMO else str(beside)
+    return resolved.with_auto({"validation": (name, say("settle.validation"))})
 
 
 def _settle_rest(resolved: Resolved, shape: Shape, template: str) -> Resolved:
@@ -185,6 +192,9 @@ def _settle_rest(resolved: Resolved, shape: Shape, template: str) -> Resolved:
         proven = shape.model_type in PACKING_PROVEN
         key = "settle.packing_on" if proven else "settle.packing_off"
         reasons["packing"] = proven, say(key, architecture=shape.model_type)
+    layers = known_layers(shape.model_type)
+    if config.lora_targets == ("auto",) and layers:
+        reasons["lora_targets"] = layers, say("settle.targets", architecture=shape.model_type)
     if config.template == "auto":
         key = "settle.template_model" if template == "model" else "settle.template_rows"
         reasons["template"] = template, say(key)

@@ -133,11 +133,16 @@ def build_table(
 
     name = None if title is None else Text(title, style="table.title")
     drawn = Table(title=name, box=box.ROUNDED if lines else box.SIMPLE_HEAD, show_lines=lines)
-    for column in columns:
-        drawn.add_column(Text(column), overflow="fold")
+    for place, column in enumerate(columns):
+        # A name that opens a row stays whole; sentences and answers fold.
+        short = not place and all(len(str(row[0])) <= _WHOLE for row in rows)
+        drawn.add_column(Text(column), overflow="fold", no_wrap=short and not lines)
     for row in rows:
         drawn.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
     return drawn
+
+
+_WHOLE = 34
 
 
 def draw(drawing: object) -> None:
@@ -260,7 +265,8 @@ def findings(found: Sequence[Finding], *, to_stderr: bool = False) -> None:
         _write(stream, f"{item.evidence}\n")
         if item.severity != "ok":
             _drawn(f"      {item.consequence}", "dim", stderr=to_stderr, end="\n")
-            _write(stream, f"      {say('screen.remedy')} {item.remedy}\n")
+            remedy = item.remedy.replace("\n", "\n        ")  # pasted lines under the arrow
+            _write(stream, f"      {say('screen.remedy')} {remedy}\n")
 
 
 def is_interactive() -> bool:

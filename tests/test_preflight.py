@@ -77,6 +77,13 @@ FAULTS = {
         {"material": {"rows": [*rows(52), *(row(n, ids=[10, n, 11, 12]) for n in range(60, 63))]}},
         ["3", "55"],
     ),
+    "targets-match-nothing": (
+        {
+            "config": {"lora_targets": ("c_attn", "dense")},
+            "material": {"layers": ("query_key_value", "dense")},
+        },
+        ["c_attn"],
+    ),
     "rows-dropped": ({"plan": {"dropped_rows": 7, "longest_row": 510}}, ["7", "510"]),
     # The recipe of FINDINGS: 55 rows in batches of 4, 3 epochs, warm-up 100.
     "warmup-exceeds-run": ({"config": {"warmup_steps": 100}}, ["100", "42"]),

@@ -180,7 +180,7 @@ def test_findings_are_numbered_with_marks_and_remedies(capsys):
         "  3 ✗ none",
         "      slow",
         "      → pip install",
-        "torch",
+        "        torch",
     ]
 
 

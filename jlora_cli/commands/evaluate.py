@@ -70,16 +70,16 @@ def evaluate(
     if json:
         screen.json_out(evaluation.as_json())
     else:
-        _show(evaluation)
+        _show(evaluation, adapted=artifact.adapter is not None)
 
 
-def _show(evaluation: Evaluation) -> None:
+def _show(evaluation: Evaluation, *, adapted: bool) -> None:
     tuned = evaluation.tuned.as_json()
     base = evaluation.base.as_json() if evaluation.base else {}
     columns = [
         say("evaluate.score"),
         *([say("evaluate.base")] if base else []),
-        say("evaluate.tuned"),
+        say("evaluate.tuned" if adapted else "evaluate.model"),
     ]
     rows = [
         [name, *([_number(base[name])] if base else []), _number(value)]

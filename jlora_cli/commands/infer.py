@@ -58,6 +58,8 @@ def infer(
     json: Json = False,
 ) -> None:
     """Load once, answer, print to stdout or write to a file."""
+    if prompt is not None and not prompt.strip():
+        raise refuse("generation.empty_prompt")
     if (prompt is None) == (input is None):
         raise typer.BadParameter(say("infer.prompt_or_input"))
     if (input is None) != (output is None):

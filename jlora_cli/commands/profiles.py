@@ -8,7 +8,6 @@ import typer
 
 from jlora_cli import screen
 from jlora_cli.commands.options import Json
-from jlora_cli.errors import refuse
 from jlora_cli.messages import say
 
 
@@ -27,7 +26,7 @@ def profiles(
     elif action == "show" and name is not None:
         _show(name, json=json)
     else:
-        raise refuse("profiles.usage")
+        raise typer.BadParameter(say("profiles.usage"))
 
 
 def _list(*, json: bool) -> None:

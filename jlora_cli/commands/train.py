@@ -143,15 +143,32 @@ def _show(proposal: Proposal, *, json: bool) -> None:
     ]
     columns = ["report.setting", "report.value", "report.source", "report.reason"]
     screen.table([say(key) for key in columns], rows)
-    plan = {
-        name: ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        for name, value in proposal.plan.as_json().items()
-    }
-    screen.table([say("train.plan_column"), say("report.value")], list(plan.items()))
+    screen.table(
+        [say("train.plan_column"), say("report.value")], _plan_rows(proposal.plan.as_json())
+    )
     columns = [say("audit.column.what"), say("audit.column.figure")]
     screen.table(columns, describe(proposal.tokens))
     screen.findings(proposal.findings)
 
 
+def _plan_rows(plan: dict[str, Any]) -> list[tuple[str, str]]:
+    """The plan's lines in the user's words, memory term by term."""
+    rows = []
+    for name, value in plan.items():
+        label = say(f"plan.label.{name}")
+        if isinstance(value, dict):
+            rows += [
+                (f"{label}: {say(f'plan.memory.{term}')}", f"{v:.2f}") for term, v in value.items()
+            ]
+        else:
+            rows.append((label, f"{value:,}" if isinstance(value, int) else f"{value:g}"))
+    return rows
+
+
 def _text(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    """A setting's value as a profile would write it; a dash for none."""
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or "–"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -65,7 +65,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "SOURCE を指定するか（`jlora chat demo` は常に使えます）、先に学習してください",
     ),
     "source.cannot_write": ("cannot write {path}: {problem}", "{path} に書き込めません: {problem}"),
-    "source.cannot_write.fix": ("choose another --output", "別の --output を指定してください"),
+    "source.cannot_write.fix": ("choose another folder", "別のフォルダーを指定してください"),
     "model.no_config": ("{path} is missing", "{path} がありません"),
     "model.no_config.fix": (
         "name a folder that holds a whole model",
@@ -397,6 +397,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "evaluate.score": ("score", "指標"),
     "evaluate.base": ("base", "ベース"),
     "evaluate.tuned": ("tuned", "調整後"),
+    "evaluate.model": ("model", "モデル"),
     "evaluate.title": ("{rows} rows", "{rows} 行"),
     "report.incomplete": (
         "{path} was not written by a run: it lacks {names}",

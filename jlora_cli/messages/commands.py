@@ -211,10 +211,6 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "`profiles` takes list, or show and a name",
         "`profiles` は list か show 名前 です",
     ),
-    "profiles.usage.fix": (
-        "try `jlora profiles list` or `jlora profiles show cpu-small`",
-        "`jlora profiles list` か `jlora profiles show cpu-small` を試してください",
-    ),
     "profiles.name": ("profile", "プロファイル"),
     "profiles.fits": ("fits here", "適合"),
     "profiles.description": ("what it is for", "用途"),

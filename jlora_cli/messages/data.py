@@ -5,16 +5,16 @@ from jlora_cli.messages import data_files, data_hub, data_rows
 PREPARING: dict[str, tuple[str, str]] = {
     "prepare.output_not_empty": (
         "the folder {path} is there already and not empty.",
-        "フォルダ {path} がすでにあり、空ではありません。",
+        "フォルダー {path} がすでにあり、空ではありません。",
     ),
     "prepare.output_not_empty.fix": (
         "name a new folder with --output, or delete this one.",
-        "--output に新しいフォルダを指定するか、このフォルダを削除してください。",
+        "--output に新しいフォルダーを指定するか、このフォルダーを削除してください。",
     ),
     "prepare.output_is_file": ("{path} is a file.", "{path} はファイルです。"),
     "prepare.output_is_file.fix": (
         "name a folder with --output.",
-        "--output にはフォルダを指定してください。",
+        "--output にはフォルダーを指定してください。",
     ),
     "prepare.cannot_write": (
         "{path} cannot be written: {why}.",
@@ -22,7 +22,7 @@ PREPARING: dict[str, tuple[str, str]] = {
     ),
     "prepare.cannot_write.fix": (
         "free some space or name another folder with --output; nothing half-written was left.",
-        "空きを作るか、--output に別のフォルダを指定してください。書きかけのものは残していません。",
+        "空きを作るか、--output に別のフォルダーを指定してください。書きかけのものは残していません。",
     ),
     "prepare.bad_validation": (
         "--validation {value} is neither a share between 0 and 1 nor a file.",
@@ -90,7 +90,7 @@ PREPARING: dict[str, tuple[str, str]] = {
     ),
     "prepare.several_files.evidence": (
         "{source} is a folder; these files were read as training rows: {files}.",
-        "{source} はフォルダです。次のファイルを学習用として読み込みました：{files}。",
+        "{source} はフォルダーです。次のファイルを学習用として読み込みました：{files}。",
     ),
     "prepare.several_files.consequence": (
         "A validation file among them would be trained on.",
@@ -140,11 +140,11 @@ PREPARING: dict[str, tuple[str, str]] = {
     ),
     "help.prepare.sources": (
         'Files, folders or hub ids (ORG/NAME), or "demo" for the embedded rows.',
-        "ファイル、フォルダ、ハブの ID（ORG/NAME）。「demo」は同梱のデータです。",
+        "ファイル、フォルダー、ハブの ID（ORG/NAME）。「demo」は同梱のデータです。",
     ),
     "help.prepare.output": (
         "The folder to write; it must be new or empty.",
-        "書き込み先のフォルダ。新しいか、空でなければなりません。",
+        "書き込み先のフォルダー。新しいか、空でなければなりません。",
     ),
     "help.prepare.model": (
         "Audit this model's tokenizer on the rows: tokens, unknown characters, what is lost.",

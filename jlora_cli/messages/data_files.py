@@ -51,7 +51,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "data.not_a_file": (
         "{path} is neither a file nor a folder, but a pipe or a device.",
-        "{path} はファイルでもフォルダでもなく、パイプまたはデバイスです。",
+        "{path} はファイルでもフォルダーでもなく、パイプまたはデバイスです。",
     ),
     "data.not_a_file.fix": (
         "write the rows into a file and give that.",
@@ -75,7 +75,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "data.archive": ("{path} is an archive.", "{path} は圧縮ファイルです。"),
     "data.archive.fix": (
         "unpack it, then give the folder or the files in it.",
-        "展開してから、中のフォルダかファイルを指定してください。",
+        "展開してから、中のフォルダーかファイルを指定してください。",
     ),
     "data.binary": (
         "{path} is a document, not rows.",
@@ -200,11 +200,11 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "data.empty_folder": (
         "{path} is a folder without data files.",
-        "フォルダ {path} にデータファイルがありません。",
+        "フォルダー {path} にデータファイルがありません。",
     ),
     "data.empty_folder.fix": (
         "give a folder with files that end in {suffixes}.",
-        "{suffixes} で終わるファイルのあるフォルダを指定してください。",
+        "{suffixes} で終わるファイルのあるフォルダーを指定してください。",
     ),
     "data.array_in_lines.evidence": (
         "{path} line {line} begins a JSON array, although the name says JSON Lines; its rows "

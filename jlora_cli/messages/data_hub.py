@@ -8,11 +8,11 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "hub.not_a_folder": (
         "{model} is a file, not a folder.",
-        "{model} はフォルダではなくファイルです。",
+        "{model} はフォルダーではなくファイルです。",
     ),
     "hub.not_a_folder.fix": (
         "give the folder that holds config.json and the weights.",
-        "config.json と重みのあるフォルダを指定してください。",
+        "config.json と重みのあるフォルダーを指定してください。",
     ),
     "hub.gated": (
         "{name} is on the hub, but its owner lets only registered users have it.",
@@ -25,7 +25,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "hub.not_found": (
         "{name} is neither a folder here nor on the hub, or you may not see it.",
-        "{name} はこのコンピュータのフォルダにも、ハブにも見つかりません（閲覧権限がない場合"
+        "{name} はこのコンピュータのフォルダーにも、ハブにも見つかりません（閲覧権限がない場合"
         "もあります）。",
     ),
     "hub.not_found.fix": (
@@ -48,7 +48,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "hub.offline.fix": (
         "fetch it once with the network (unset HF_HUB_OFFLINE), or give a folder.",
-        "HF_HUB_OFFLINE を外して一度ダウンロードするか、フォルダを指定してください。",
+        "HF_HUB_OFFLINE を外して一度ダウンロードするか、フォルダーを指定してください。",
     ),
     "hub.unreachable": (
         "{endpoint} cannot be reached for {name}.",
@@ -83,12 +83,12 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "hub.disk_full.fix": (
         "free some space, or set HF_HOME to a folder on another disk.",
-        "空きを作るか、HF_HOME に別のディスクのフォルダを設定してください。",
+        "空きを作るか、HF_HOME に別のディスクのフォルダーを設定してください。",
     ),
     "hub.cannot_save": ("{name} could not be fetched: {why}.", "{name} を取得できません：{why}。"),
     "hub.cannot_save.fix": (
         "check your rights to the cache folder (HF_HOME), then try again.",
-        "キャッシュフォルダ（HF_HOME）の権限を確かめて、もう一度実行してください。",
+        "キャッシュフォルダー（HF_HOME）の権限を確かめて、もう一度実行してください。",
     ),
     "hub.no_safetensors": (
         "{name} has no weights in the safetensors format.",

@@ -62,9 +62,11 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "中断し、保存しました。同じコマンドに --resume --output {output} を付けると再開できます",
     ),
     "train.finished": (
-        "Loss {first} -> {last} in {steps} steps and {seconds} s. Run folder: {output}\n"
+        "Loss {first} at step 1, {last} over the last 10 of {steps} steps; {seconds} s. "
+        "Run folder: {output}\n"
         "Next: jlora chat {output}",
-        "損失 {first} → {last}（{steps} ステップ、{seconds} 秒）。実行フォルダー: {output}\n"
+        "損失は最初 {first}、{steps} ステップ中の最後の 10 では {last}（{seconds} 秒）。"
+        "実行フォルダー: {output}\n"
         "次のコマンド: jlora chat {output}",
     ),
     "guard.loss_not_finite": (
@@ -137,8 +139,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "そのまま使うか、別の --output で学習してください",
     ),
     "resume.differs": (
-        "{path} belongs to another run: {names} differ",
-        "{path} は別の実行のものです（{names} が異なります）",
+        "{path} belongs to another run; there and here differ: {names}",
+        "{path} は別の実行のものです（異なる値: {names}）",
     ),
     "resume.differs.fix": (
         "resume with the same settings, data and base, or start a new run",
@@ -354,4 +356,41 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "choose among them with --lora-targets, or use auto",
         "--lora-targets でこの中から選ぶか、auto を使ってください",
     ),
+    "settle.validation": ("lies beside the data", "データと一緒に置かれています"),
+    "settle.targets": ("all linear layers of {architecture}", "{architecture} の全線形層"),
+    "targets-match-nothing.evidence": (
+        "no linear layer of this architecture is named {names}",
+        "このアーキテクチャに {names} という線形層はありません",
+    ),
+    "targets-match-nothing.consequence": (
+        "The adapter would have nothing to attach to.",
+        "アダプターを取り付ける先がありません。",
+    ),
+    "targets-match-nothing.remedy": (
+        "choose among {known} with --lora-targets, or use auto",
+        "--lora-targets で {known} から選ぶか、auto を使ってください",
+    ),
+    "plan.label.rows": ("training rows", "学習行"),
+    "plan.label.tokens": ("tokens", "トークン"),
+    "plan.label.supervised_tokens": ("supervised tokens", "学習対象のトークン"),
+    "plan.label.padding_share": ("share of padding", "パディングの割合"),
+    "plan.label.truncated_rows": ("rows without early turns", "古い発話を外した行"),
+    "plan.label.cut_answers": ("cut answers", "途中で切れた回答"),
+    "plan.label.dropped_rows": ("rows left out", "除外した行"),
+    "plan.label.validation_rows": ("validation rows", "検証行"),
+    "plan.label.longest_row": ("longest row (tokens)", "最長の行（トークン）"),
+    "plan.label.optimizer_steps": ("optimizer steps", "最適化ステップ"),
+    "plan.label.warmup_steps": ("warm-up steps", "ウォームアップ"),
+    "plan.label.peak_learning_rate": ("peak learning rate", "最大学習率"),
+    "plan.label.trainable_parameters": ("trainable weights", "学習する重み"),
+    "plan.label.memory_gib": ("memory (GiB)", "メモリ（GiB）"),
+    "plan.label.available_gib": ("free memory (GiB)", "空きメモリ（GiB）"),
+    "plan.memory.runtime": ("runtime", "実行環境"),
+    "plan.memory.base_weights": ("base weights", "ベースの重み"),
+    "plan.memory.adapter": ("adapter", "アダプター"),
+    "plan.memory.gradients": ("gradients", "勾配"),
+    "plan.memory.optimizer": ("optimizer", "最適化状態"),
+    "plan.memory.activations": ("activations", "活性"),
+    "plan.memory.logits": ("logits", "ロジット"),
+    "plan.memory.total": ("total", "合計"),
 }

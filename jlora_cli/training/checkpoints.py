@@ -224,7 +224,11 @@ def check_same_run(saved: dict[str, Any], wanted: dict[str, Any], path: Path) ->
     Raises:
         JloraError: names what differs.
     """
-    differing = [name for name, value in wanted.items() if saved.get(name) != value]
+    differing = [
+        f"{name} {saved.get(name)} → {value}"
+        for name, value in wanted.items()
+        if saved.get(name) != value
+    ]
     if differing:
         raise refuse("resume.differs", path=path, names=", ".join(differing))
 

@@ -85,7 +85,7 @@ def test_an_error_ends_with_1_and_shows_the_line_that_mends_it(run):
 
     assert done.exit_code == 1
     assert "✗ torch 2.14.1+cpu is a CPU-only build" in done.stdout
-    assert f'\npip install "torch>=2.11,<2.15" --index-url {CU126}\n' in done.stdout
+    assert f'\n        pip install "torch>=2.11,<2.15" --index-url {CU126}\n' in done.stdout
 
 
 def test_it_speaks_japanese(run):

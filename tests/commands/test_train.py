@@ -199,9 +199,9 @@ def test_dry_run_for_a_person_shows_value_source_and_reason(run, tiny_base, rows
     lines = [line.split() for line in done.stdout.splitlines() if line.strip()]
     assert done.exit_code == 0
     assert "cpu-small" in done.stdout.splitlines()[0]
-    assert ["epochs", "2.0", "option", "--epochs"] in lines
+    assert ["epochs", "2", "option", "--epochs"] in lines
     assert ["batch_size", "8", "profile", "cpu-small"] in lines
-    assert ["optimizer_steps", "14"] in lines  # twice 55 rows in batches of 8
+    assert ["optimizer", "steps", "14"] in lines  # twice 55 rows in batches of 8
     assert done.stderr == ""
 
 
@@ -277,7 +277,7 @@ def test_the_session_gets_the_proposal_and_its_end_is_told(run, session, tiny_ba
     assert done.stdout == ""
     assert "55 rows" in done.stderr
     assert "84 steps" in done.stderr
-    assert "Loss 3.500 -> 1.250 in 84 steps and 12 s" in done.stderr
+    assert "Loss 3.500 at step 1, 1.250 over the last 10 of 84 steps; 12 s." in done.stderr
     assert "jlora chat runs/猫" in done.stderr
     assert "Tokenizer: unknown 0.00 of 1,000" in done.stderr
 
@@ -418,5 +418,5 @@ def test_two_real_steps_leave_a_finished_run(run, tiny_base, rows, tmp_path):
 def test_a_run_is_told_in_japanese(run, session, tiny_base, rows):
     use_language("ja")
     done = run("--model", tiny_base, "--data", rows)
-    assert "損失 3.500 → 1.250" in done.stderr
+    assert "損失は最初 3.500、84 ステップ中の最後の 10 では 1.250" in done.stderr
     assert Path("runs").exists() is False
