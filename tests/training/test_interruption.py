@@ -55,7 +55,8 @@ def uninterrupted(launcher, tiny_base, data, tmp_path_factory):
 def test_a_healthy_run_says_nothing_but_what_jlora_says(launcher, uninterrupted):
     lines = (uninterrupted.parent / "log").read_text(encoding="utf-8").splitlines()
     # The two lines of the plan, findings with two lines each, stages, steps and checkpoints.
-    ours = ("Profile ", "6 rows", "  1 ! ", "  2 ! ", "      ", "• ", "  step ", "  checkpoint ")
+    ours = ("Profile ", "6 rows", "Tokenizer: ", "stock T5Tokenizer ", "  1 ! ", "  2 ! ", "      ")
+    ours += ("• ", "  step ", "  checkpoint ")
     assert [line for line in lines if not line.startswith((*ours, "Loss ", "Next: "))] == []
     assert len([line for line in lines if line.startswith("  step ")]) == STEPS
     launcher.errors.seek(0)
