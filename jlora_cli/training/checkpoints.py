@@ -225,12 +225,21 @@ def check_same_run(saved: dict[str, Any], wanted: dict[str, Any], path: Path) ->
         JloraError: names what differs.
     """
     differing = [
-        f"{name} {saved.get(name)} → {value}"
+        f"{name} {_short(saved.get(name))} → {_short(value)}"
         for name, value in wanted.items()
         if saved.get(name) != value
     ]
     if differing:
         raise refuse("resume.differs", path=path, names=", ".join(differing))
+
+
+def _short(value: object) -> str:
+    """A setting's value; of a fingerprint its first digits."""
+    text = "/".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return text[:8] if len(text) == _SHA256_DIGITS else text
+
+
+_SHA256_DIGITS = 64
 
 
 def _is_whole(path: Path) -> bool:

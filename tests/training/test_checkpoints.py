@@ -353,4 +353,6 @@ def test_a_run_that_differs_is_refused_naming_what_differs():
     wanted = {**saved, "learning_rate": 0.02, "base": "c"}
     with pytest.raises(JloraError) as refused:
         checkpoints.check_same_run(saved, wanted, Path("歩"))
-    assert refused.value.problem == "歩 belongs to another run: learning_rate, base differ"
+    assert refused.value.problem == (
+        "歩 belongs to another run; there and here differ: learning_rate 0.01 → 0.02, base b → c"
+    )
