@@ -9,7 +9,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jlora_cli import preflight
 from jlora_cli.audit import audit, parity_texts, stock_parity
@@ -120,44 +120,33 @@ def propose(profile: str, options: Mapping[str, object], machine: Machine) -> Pr
     chosen, why = choose_profile(profile, machine)
     resolved = resolve(chosen.resolved_values(), parse_options(options))
     resolved, findings = settle(resolved, machine)
-    config = resolved.config
-    if config.model is None:
-        raise refuse("train.no_model")
-    if config.data is None:
-        raise refuse("train.no_data")
-    folder = find_model(config.model, what="config")
-    shape = read_shape(read_model_config(folder))
-    tokenizer = load_tokenizer(folder)
-    _check_vocabulary(folder, tokenizer, shape)
-    data = load_data(config.data)
-    model = config.model
-    resolved = _settle_validation(resolved)
-    config = resolved.config
-    held_out = load_data(config.validation).examples if config.validation else []
-    template = choose_template(config.template, tokenizer, data.examples)
-    format = format_for(tokenizer, template, model)
-    resolved = settle_max_length(_settle_rest(resolved, shape, template), shape.context)
-    prompter = Prompter(tokenizer, format)
+    base = _open_base(resolved.config.model)
+    resolved, data, held_out = _read_rows(resolved)
+    template = choose_template(resolved.config.template, base.tokenizer, data.examples)
+    format = format_for(base.tokenizer, template, base.model)
+    prompter = Prompter(base.tokenizer, format)
+    resolved = settle_max_length(_settle_rest(resolved, base.shape, template), base.shape.context)
     train, validation = _encode(resolved.config, prompter, data, held_out)
     resolved = settle_for_data(resolved, rows=len(train.rows), validation_rows=len(validation.rows))
     config = resolved.config
-    plan = make_plan(config, shape, machine, train, validation_rows=len(validation.rows))
-    material = preflight.Material(train.rows, validation.rows, known_layers(shape.model_type))
+    plan = make_plan(config, base.shape, machine, train, validation_rows=len(validation.rows))
+    layers = known_layers(base.shape.model_type)
+    material = preflight.Material(train.rows, validation.rows, layers)
     occupied = in_use(Path(config.output or ""))
     findings += preflight.inspect(config, plan, format, material, in_use=occupied)
-    audited = audit(prompter, data.examples, train.rows, embedding=shape.vocabulary or None)
+    audited = audit(prompter, data.examples, train.rows, embedding=base.shape.vocabulary or None)
     return Proposal(
         profile=chosen.name,
         profile_reason=why,
         resolved=resolved,
         machine=machine,
-        model_folder=folder,
-        model_type=shape.model_type,
-        tokenizer=tokenizer,
+        model_folder=base.folder,
+        model_type=base.shape.model_type,
+        tokenizer=base.tokenizer,
         format=format,
         train=train,
         validation=validation,
-        prompts=_prompts(config, [*held_out, *data.examples], prompter, shape.context),
+        prompts=_prompts(config, [*held_out, *data.examples], prompter, base.shape.context),
         data_fingerprint=_fingerprint(train),
         plan=plan,
         findings=[*findings, *audited.findings],
@@ -165,6 +154,36 @@ def propose(profile: str, options: Mapping[str, object], machine: Machine) -> Pr
         tokens=audited.figures,
         parity_texts=tuple(parity_texts(prompter, data.examples)),
     )
+
+
+class _Base(NamedTuple):
+    """A base as far as its small files tell."""
+
+    model: str
+    folder: Path
+    shape: Shape
+    tokenizer: Tokenizer
+
+
+def _open_base(model: str | None) -> _Base:
+    """The base's config and tokenizer; its weights are not asked for."""
+    if model is None:
+        raise refuse("train.no_model")
+    folder = find_model(model, what="config")
+    shape = read_shape(read_model_config(folder))
+    tokenizer = load_tokenizer(folder)
+    _check_vocabulary(folder, tokenizer, shape)
+    return _Base(model, folder, shape, tokenizer)
+
+
+def _read_rows(resolved: Resolved) -> tuple[Resolved, Loaded, list[Example]]:
+    """The training rows, and those held out: named, or beside the data."""
+    if resolved.config.data is None:
+        raise refuse("train.no_data")
+    data = load_data(resolved.config.data)
+    resolved = _settle_validation(resolved)
+    named = resolved.config.validation
+    return resolved, data, load_data(named).examples if named else []
 
 
 def _check_vocabulary(folder: Path, tokenizer: Tokenizer, shape: Shape) -> None:

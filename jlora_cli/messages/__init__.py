@@ -16,6 +16,7 @@ from jlora_cli.messages import (
     commands,
     data,
     machine,
+    report,
     settings,
     tokenizer,
     training,
@@ -24,7 +25,7 @@ from jlora_cli.messages import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-AREAS = (commands, settings, data, tokenizer, audit, machine, training, answers)
+AREAS = (commands, settings, data, tokenizer, audit, machine, training, answers, report)
 LANGUAGES = ("en", "ja")
 CATALOGUE: dict[str, tuple[str, str]] = {
     key: texts for area in AREAS for key, texts in area.MESSAGES.items()
