@@ -14,7 +14,7 @@ from dataclasses import Field, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from jlora_cli.errors import JloraError
-from jlora_cli.finding import Finding, finding
+from jlora_cli.finding import Finding, found
 from jlora_cli.messages import say
 
 if TYPE_CHECKING:
@@ -281,7 +281,7 @@ def settle(resolved: Resolved, machine: Machine) -> tuple[Resolved, list[Finding
     "auto" for the plan to settle.
     """
     reasons: dict[str, tuple[object, str]] = {}
-    found: list[Finding] = []
+    findings: list[Finding] = []
     config = resolved.config
     gpu = machine.usable_gpu
     cuda = gpu is not None and gpu.kind == "cuda"
@@ -290,12 +290,12 @@ def settle(resolved: Resolved, machine: Machine) -> tuple[Resolved, list[Finding
         reasons["precision"] = precision, reason
     elif config.precision != precision and _unavailable(config.precision, machine):
         values = {"asked": config.precision, "instead": precision, "reason": reason}
-        found.append(finding("precision-unavailable", "warning", **values))
+        findings.append(found("precision-unavailable", **values))
         reasons["precision"] = precision, reason
     if config.quantization != "none" and not cuda:
-        found.append(finding("quantization-unavailable", "error", quantization=config.quantization))
+        findings.append(found("quantization-unavailable", quantization=config.quantization))
     reasons |= _settle_helpers(config, machine, cuda=cuda)
-    return resolved.with_auto(reasons), found
+    return resolved.with_auto(reasons), findings
 
 
 def _settle_helpers(

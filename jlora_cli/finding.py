@@ -7,7 +7,35 @@ from typing import Literal
 
 from jlora_cli.messages import say
 
-Severity = Literal["ok", "warning", "error"]
+Severity = Literal["ok", "note", "warning", "error"]
+
+# The findings of a training, one table: an error only where the run cannot do what was asked. What
+# a base was trained with and training follows alike is no fault: NFKC's width.
+SEVERITIES: dict[str, Severity] = {
+    "no-supervised-tokens": "error",
+    "eos-not-supervised": "error",
+    "eos-is-pad": "warning",
+    "eos-is-unk": "warning",
+    "rows-dropped": "warning",
+    "duplicate-rows": "warning",
+    "validation-in-training": "warning",
+    "few-rows": "warning",
+    "warmup-exceeds-run": "error",
+    "too-few-steps": "warning",
+    "learning-rate-unusual": "warning",
+    "targets-match-nothing": "error",
+    "unknown-tokens": "warning",
+    "newlines-lost": "warning",
+    "spaces-lost": "warning",
+    "case-folded": "warning",
+    "special-tokens-in-text": "warning",
+    "template-specials-split": "warning",
+    "ids-outside-embedding": "error",
+    "precision-unavailable": "warning",
+    "quantization-unavailable": "error",
+    "memory-exceeded": "warning",
+    "output-in-use": "error",
+}
 
 
 @dataclass(frozen=True)
@@ -35,3 +63,8 @@ def finding(id: str, severity: Severity, /, **values: object) -> Finding:
         return Finding(id, severity, say(f"{id}.ok", **values))
     parts = (say(f"{id}.{part}", **values) for part in ("evidence", "consequence", "remedy"))
     return Finding(id, severity, *parts)
+
+
+def found(id: str, /, **values: object) -> Finding:
+    """The finding `id` of a training, with the severity that the table gives it."""
+    return finding(id, SEVERITIES[id], **values)

@@ -5,30 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jlora_cli.finding import Finding, Severity, finding
+from jlora_cli.finding import found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from jlora_cli.config import RunConfig
+    from jlora_cli.finding import Finding
     from jlora_cli.plan import Plan
     from jlora_cli.prompt import Encoded, PromptFormat
 
-# One table: an error only where the run cannot do what was asked.
-SEVERITIES: dict[str, Severity] = {
-    "no-supervised-tokens": "error",
-    "eos-not-supervised": "error",
-    "rows-dropped": "warning",
-    "targets-match-nothing": "error",
-    "warmup-exceeds-run": "error",
-    "too-few-steps": "warning",
-    "few-rows": "warning",
-    "learning-rate-unusual": "warning",
-    "duplicate-rows": "warning",
-    "validation-in-training": "warning",
-    "memory-exceeded": "warning",
-    "output-in-use": "error",
-}
 _FEW_ROWS, _FEW_STEPS = 20, 10
 # LoRA wants more than full fine-tuning: 1e-4 to 2e-3 are usual at rank 8.
 _USUAL_RATES = (2e-5, 5e-3)
@@ -42,11 +28,6 @@ class Material:
     validation: Sequence[Encoded]
     # The linear layers of the architecture's blocks; empty where only loading tells.
     layers: Sequence[str] = ()
-
-
-def found(id: str, **values: object) -> Finding:
-    """The finding `id` with the severity that the table gives it."""
-    return finding(id, SEVERITIES[id], **values)
 
 
 def inspect(

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from jlora_cli.events import Event
     from jlora_cli.finding import Finding
 
-MARKS = {"ok": "✓", "warning": "!", "error": "✗"}
-COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
+MARKS = {"ok": "✓", "note": "·", "warning": "!", "error": "✗"}
+COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
 
 _quiet = False
 

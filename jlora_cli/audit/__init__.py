@@ -18,7 +18,7 @@ from jlora_cli.audit.figures import (
     survival,
     unknown_characters,
 )
-from jlora_cli.audit.findings import SEVERITIES, of_ids, of_losses, of_spellings, of_unknown
+from jlora_cli.audit.findings import of_ids, of_losses, of_spellings, of_unknown
 from jlora_cli.audit.parity import cache_folder, parity_texts, stock_note, stock_parity
 from jlora_cli.audit.wording import brief, describe
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from jlora_cli.prompt import Encoded, Prompter
 
 __all__ = [
-    "SEVERITIES",
     "Audited",
     "audit",
     "brief",

@@ -6,32 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from jlora_cli.audit.figures import SHOWN, SPACING, Data, folds_case, unknown_ids_of
 from jlora_cli.audit.wording import counted, names
-from jlora_cli.finding import Finding, Severity, finding
+from jlora_cli.finding import found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from jlora_cli.finding import Finding
     from jlora_cli.prompt import Prompter
 
-# One table. What a base was trained with and training follows alike is no fault: NFKC's width.
-SEVERITIES: dict[str, Severity] = {
-    "unknown-tokens": "warning",
-    "newlines-lost": "warning",
-    "spaces-lost": "warning",
-    "case-folded": "warning",
-    "special-tokens-in-text": "warning",
-    "eos-is-pad": "warning",
-    "eos-is-unk": "warning",
-    "template-specials-split": "warning",
-    "ids-outside-embedding": "error",
-}
 # Of 1,000 tokens; below it a stray emoji is no reason to stop.
 _MANY_UNKNOWN = 5.0
-
-
-def found(id: str, **values: object) -> Finding:
-    """The finding `id` with the severity that the table gives it."""
-    return finding(id, SEVERITIES[id], **values)
 
 
 def of_ids(

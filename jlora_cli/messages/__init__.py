@@ -15,7 +15,9 @@ from jlora_cli.messages import (
     audit,
     commands,
     data,
+    findings,
     machine,
+    plan,
     report,
     settings,
     tokenizer,
@@ -25,7 +27,10 @@ from jlora_cli.messages import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-AREAS = (commands, settings, data, tokenizer, audit, machine, training, answers, report)
+AREAS = (
+    *(commands, settings, data, tokenizer, audit, machine, plan, findings, training),
+    *(answers, report),
+)
 LANGUAGES = ("en", "ja")
 CATALOGUE: dict[str, tuple[str, str]] = {
     key: texts for area in AREAS for key, texts in area.MESSAGES.items()
