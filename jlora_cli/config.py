@@ -125,7 +125,7 @@ class RunConfig:
     validation: str | None = _setting(None, TEXT)
     template: str = _setting(AUTO, TEXT)
     max_length: int | str = _setting(AUTO, _int(8, auto=True))
-    truncate: str = _setting("turns", _choice("turns", "drop"))
+    truncate: str = _setting("turns", _choice("turns", "drop", "cut"))
     epochs: float = _setting(3.0, _float(above=True))
     max_steps: int | None = _setting(None, _int())
     batch_size: int = _setting(4, _int())
@@ -215,6 +215,12 @@ class Resolved:
         values: dict[str, Any] = {name: value for name, (value, _) in reasons.items()}
         settled = {name: Source("auto", reason) for name, (_, reason) in reasons.items()}
         return Resolved(replace(self.config, **values), {**self.sources, **settled})
+
+    def with_options(self, options: Mapping[str, object]) -> Resolved:
+        """The same with checked options over it."""
+        given = {name: Source("option", "--" + name.replace("_", "-")) for name in options}
+        values: dict[str, Any] = dict(options)
+        return Resolved(replace(self.config, **values), {**self.sources, **given})
 
     def as_json(self) -> dict[str, dict[str, object]]:
         """`{field: {value, source, reason}}`, as the plan and the run's record hold it."""

@@ -12,30 +12,45 @@ Severity = Literal["ok", "note", "warning", "error"]
 # The findings of a training, one table: an error only where the run cannot do what was asked. What
 # a base was trained with and training follows alike is no fault: NFKC's width.
 SEVERITIES: dict[str, Severity] = {
-    "no-supervised-tokens": "error",
-    "eos-not-supervised": "error",
+    # of the base
+    "base-is-adapter": "error",
+    "model-not-for-language": "warning",
+    "template-differs": "warning",
+    "template-specials-split": "warning",
+    "ids-outside-embedding": "error",
     "eos-is-pad": "warning",
     "eos-is-unk": "warning",
+    "eos-untrained": "warning",
+    # of the rows
+    "no-supervised-tokens": "error",
+    "few-supervised-tokens": "warning",
+    "prompts-supervised": "warning",
+    "eos-not-supervised": "error",
+    "answers-truncated": "warning",
     "rows-dropped": "warning",
+    "few-rows": "warning",
     "duplicate-rows": "warning",
     "validation-in-training": "warning",
-    "few-rows": "warning",
-    "warmup-exceeds-run": "error",
-    "too-few-steps": "warning",
-    "learning-rate-unusual": "warning",
-    "targets-match-nothing": "error",
     "unknown-tokens": "warning",
     "newlines-lost": "warning",
     "spaces-lost": "warning",
     "case-folded": "warning",
     "special-tokens-in-text": "warning",
-    "template-specials-split": "warning",
-    "ids-outside-embedding": "error",
+    # of the settings
+    "warmup-exceeds-run": "error",
+    "too-few-steps": "warning",
+    "learning-rate-unusual": "warning",
+    "unused-setting": "warning",
+    "padding-wasted": "warning",
+    "targets-match-nothing": "error",
+    # of the machine and the place
     "precision-unavailable": "warning",
     "quantization-unavailable": "error",
     "memory-exceeded": "warning",
     "output-in-use": "error",
 }
+# What can be overridden by `--allow`: the run can be done, and its owner may know better.
+ALLOWABLE = ("eos-not-supervised", "warmup-exceeds-run", "memory-exceeded")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jlora_cli.prompt import EncodedRows
 
 GIB = 2**30
+_SHORTEST = 8  # tokens: what `max_length` takes at least
 # A process that has imported torch, transformers and peft holds this much before any weight
 # (measured: resident set of `python -c "import torch, transformers, peft"` on Linux).
 RUNTIME_GIB = 0.6
@@ -175,15 +176,32 @@ def settle_for_data(resolved: Resolved, *, rows: int, validation_rows: int) -> R
     return resolved.with_auto(reasons)
 
 
-def settle_max_length(resolved: Resolved, context: int) -> Resolved:
-    """Turn `max_length` "auto" into what the model's positions allow."""
+def settle_max_length(
+    resolved: Resolved, context: int, lengths: Sequence[int] = (), room: int | None = None
+) -> Resolved:
+    """Turn `max_length` "auto" into the 99th percentile of `lengths`, within context and memory.
+
+    `lengths` are the tokens of whole rows, `room` the longest row that memory holds, None where
+    that is not known. The longest hundredth costs as much memory as all others need.
+    """
     config = resolved.config
     if config.max_length == "auto":
-        return resolved.with_auto({"max_length": (context, say("plan.reason.context"))})
+        return resolved.with_auto({"max_length": _auto_length(context, sorted(lengths), room)})
     if int(config.max_length) > context:
         reason = say("plan.reason.context_less", asked=config.max_length)
         return resolved.with_auto({"max_length": (context, reason)})
     return resolved
+
+
+def _auto_length(context: int, lengths: Sequence[int], room: int | None) -> tuple[int, str]:
+    if not lengths:
+        return context, say("plan.reason.context")
+    wanted = max(_SHORTEST, lengths[math.ceil(0.99 * len(lengths)) - 1])
+    if room is not None and room < min(wanted, context):
+        return max(_SHORTEST, room), say("plan.reason.memory", wanted=min(wanted, context))
+    if context < wanted:
+        return context, say("plan.reason.context_rows", wanted=wanted)
+    return wanted, say("plan.reason.percentile", longest=lengths[-1])
 
 
 def peak_learning_rate(config: RunConfig, steps: int) -> float:
@@ -213,7 +231,7 @@ def make_plan(
         supervised_tokens=sum(row.supervised for row in rows),
         padding_share=0.0 if config.packing is True else round(_padding(lengths, config), 4),
         truncated_rows=train.shortened,
-        cut_answers=0,
+        cut_answers=train.cut,
         dropped_rows=len(train.dropped),
         validation_rows=validation_rows,
         longest_row=longest,

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jlora_cli import preflight
-from jlora_cli.audit import audit, parity_texts, stock_parity
+from jlora_cli.audit import audit, describe_untrained, parity_texts, stock_parity
 from jlora_cli.config import Resolved, parse_options, resolve, settle
 from jlora_cli.errors import refuse
+from jlora_cli.finding import found
 from jlora_cli.hub import DEMO, find_model
 from jlora_cli.messages import say
 from jlora_cli.plan import (
@@ -28,44 +29,67 @@ from jlora_cli.plan import (
 )
 from jlora_cli.preparing import DEMO_VALIDATION, find_validation, load_data
 from jlora_cli.profile import choose_profile
-from jlora_cli.prompt import EncodedRows, Prompter, PromptFormat, choose_template, format_for
-from jlora_cli.run_folder import RECORD, choose_output, in_use, read_model_config, read_record
+from jlora_cli.prompt import Prompter, choose_template, differs_from_own, format_for
+from jlora_cli.run_folder import (
+    ADAPTER_CONFIG,
+    RECORD,
+    choose_output,
+    in_use,
+    open_adapter,
+    read_model_config,
+    read_record,
+)
 from jlora_cli.tokenizer import Tokenizer, load_tokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from jlora_cli.config import RunConfig
     from jlora_cli.dataset import Example, Loaded
     from jlora_cli.finding import Finding
     from jlora_cli.machine import Machine
+    from jlora_cli.prompt import EncodedRows, PromptFormat
 
+_PREVIEW_OF, _PREVIEWED = 100, 3
 # Packed rows equal padded ones, and a test proves it, for these architectures.
 PACKING_PROVEN = ("gpt2", "gpt_neox", "llama", "mistral", "qwen2", "qwen3", "gemma2")
+
+
+class Preview(NamedTuple):
+    """A row as the model sees it: runs of text that the loss looks at (True) or not."""
+
+    origin: str
+    spans: list[tuple[str, bool]]
+
+    def as_json(self) -> dict[str, object]:
+        spans = [{"text": text, "trained": trained} for text, trained in self.spans]
+        return {"origin": self.origin, "spans": spans}
 
 
 @dataclass(frozen=True)
 class Proposal:
     """A run, settled and encoded; `findings` say what is wrong with it.
 
-    `tokens` are the figures of the tokenizer's audit; `parity_texts` what it is compared with the
-    stock class on.
+    `draft` is the config before anything was settled that depends on the number of steps;
+    `standing` are the findings that no such setting changes; `allowed` the ids of errors that
+    the owner overrides. `tokens` are the figures of the tokenizer's audit; `parity_texts` what it
+    is compared with the stock class on.
     """
 
     profile: str
     profile_reason: str
+    draft: Resolved
     resolved: Resolved
     machine: Machine
     model_folder: Path
-    model_type: str
     tokenizer: Tokenizer
-    format: PromptFormat
-    train: EncodedRows
-    validation: EncodedRows
+    material: preflight.Material
     prompts: tuple[str, ...]
     data_fingerprint: str
     plan: Plan
     findings: list[Finding]
+    standing: list[Finding]
+    allowed: tuple[str, ...]
     warnings: list[str]
     tokens: dict[str, Any]
     parity_texts: tuple[str, ...]
@@ -75,9 +99,37 @@ class Proposal:
         return self.resolved.config
 
     @property
+    def format(self) -> PromptFormat:
+        return self.material.format
+
+    @property
+    def train(self) -> EncodedRows:
+        return self.material.train
+
+    @property
+    def validation(self) -> EncodedRows:
+        return self.material.validation
+
+    @property
+    def model_type(self) -> str:
+        """The architecture, as config.json names it."""
+        return self.material.shape.model_type
+
+    @property
     def refused(self) -> bool:
         """True when a finding forbids the run."""
         return any(item.severity == "error" for item in self.findings)
+
+    def varied(self, options: Mapping[str, object]) -> Proposal:
+        """The same run with other settings of its optimizer or adapter, judged anew.
+
+        Raises:
+            JloraError: an option that cannot be used.
+        """
+        draft = self.draft.with_options(parse_options(options))
+        resolved, plan, found = _judge(draft, self.material, self.machine)
+        findings = preflight.allow([*found, *self.standing], self.allowed)
+        return replace(self, draft=draft, resolved=resolved, plan=plan, findings=findings)
 
     def for_resume(self) -> Proposal:
         """The same for a run folder that holds an unfinished run: it may be in use.
@@ -100,6 +152,12 @@ class Proposal:
         measured = stock_parity(self.tokenizer, self.parity_texts)
         return replace(self, tokens=self.tokens | {"stock_parity": measured})
 
+    def preview(self) -> list[Preview]:
+        """A few rows as they are trained, the shortest of the first hundred."""
+        prompter = Prompter(self.tokenizer, self.format)
+        first = sorted(self.train.rows[:_PREVIEW_OF], key=lambda row: len(row.ids))[:_PREVIEWED]
+        return [Preview(row.origin, prompter.spans(row)) for row in first]
+
     def as_json(self) -> dict[str, object]:
         """`train --dry-run --json`."""
         return {
@@ -108,11 +166,17 @@ class Proposal:
             "plan": self.plan.as_json(),
             "tokens": self.tokens,
             "findings": [item.as_json() for item in self.findings],
+            "allowed": list(self.allowed),
+            "preview": [row.as_json() for row in self.preview()],
         }
 
 
-def propose(profile: str, options: Mapping[str, object], machine: Machine) -> Proposal:
+def propose(
+    profile: str, options: Mapping[str, object], machine: Machine, *, allowed: Sequence[str] = ()
+) -> Proposal:
     """The run that `options` on top of `profile` ask for on `machine`.
+
+    `allowed` are the ids of errors to let pass.
 
     Raises:
         JloraError: a profile, option, model or data file that cannot be used.
@@ -125,35 +189,44 @@ def propose(profile: str, options: Mapping[str, object], machine: Machine) -> Pr
     template = choose_template(resolved.config.template, base.tokenizer, data.examples)
     format = format_for(base.tokenizer, template, base.model)
     prompter = Prompter(base.tokenizer, format)
-    resolved = settle_max_length(_settle_rest(resolved, base.shape, template), base.shape.context)
-    train, validation = _encode(resolved.config, prompter, data, held_out)
-    resolved = settle_for_data(resolved, rows=len(train.rows), validation_rows=len(validation.rows))
-    config = resolved.config
-    plan = make_plan(config, base.shape, machine, train, validation_rows=len(validation.rows))
-    layers = known_layers(base.shape.model_type)
-    material = preflight.Material(train.rows, validation.rows, layers)
-    occupied = in_use(Path(config.output or ""))
-    findings += preflight.inspect(config, plan, format, material, in_use=occupied)
-    audited = audit(prompter, data.examples, train.rows, embedding=base.shape.vocabulary or None)
+    draft = _settle_rest(resolved, base.shape, template)
+    draft, material = _encode(draft, base, prompter, (data.examples, held_out))
+    audited = audit(
+        prompter, data.examples, material.train.rows, embedding=base.shape.vocabulary or None
+    )
+    resolved, plan, found = _judge(draft, material, machine)
+    standing = [*findings, *audited.findings]
     return Proposal(
         profile=chosen.name,
         profile_reason=why,
+        draft=draft,
         resolved=resolved,
         machine=machine,
         model_folder=base.folder,
-        model_type=base.shape.model_type,
         tokenizer=base.tokenizer,
-        format=format,
-        train=train,
-        validation=validation,
-        prompts=_prompts(config, [*held_out, *data.examples], prompter, base.shape.context),
-        data_fingerprint=_fingerprint(train),
+        material=material,
+        prompts=_prompts(draft.config, [*held_out, *data.examples], prompter, base.shape.context),
+        data_fingerprint=_fingerprint(material.train),
         plan=plan,
-        findings=[*findings, *audited.findings],
+        findings=preflight.allow([*found, *standing], allowed),
+        standing=standing,
+        allowed=tuple(allowed),
         warnings=list(data.warnings),
         tokens=audited.figures,
         parity_texts=tuple(parity_texts(prompter, data.examples)),
     )
+
+
+def _judge(
+    draft: Resolved, material: preflight.Material, machine: Machine
+) -> tuple[Resolved, Plan, list[Finding]]:
+    """`draft` settled to the last setting, its plan, and what preflight finds in it."""
+    held_out = len(material.validation.rows)
+    resolved = settle_for_data(draft, rows=len(material.train.rows), validation_rows=held_out)
+    config = resolved.config
+    plan = make_plan(config, material.shape, machine, material.train, validation_rows=held_out)
+    occupied = in_use(Path(config.output or ""))
+    return resolved, plan, preflight.inspect(resolved, plan, material, in_use=occupied)
 
 
 class _Base(NamedTuple):
@@ -170,10 +243,21 @@ def _open_base(model: str | None) -> _Base:
     if model is None:
         raise refuse("train.no_model")
     folder = find_model(model, what="config")
+    _check_no_adapter(model, folder)
     shape = read_shape(read_model_config(folder))
     tokenizer = load_tokenizer(folder)
     _check_vocabulary(folder, tokenizer, shape)
     return _Base(model, folder, shape, tokenizer)
+
+
+def _check_no_adapter(model: str, folder: Path) -> None:
+    """Refuse an adapter, or a run folder that holds one, in a base's place."""
+    if (folder / "config.json").is_file():
+        return
+    for place in (folder, folder / "adapter"):
+        if (place / ADAPTER_CONFIG).is_file():
+            base = open_adapter(place).base
+            raise preflight.FindingError(found("base-is-adapter", model=model, base=base))
 
 
 def _read_rows(resolved: Resolved) -> tuple[Resolved, Loaded, list[Example]]:
@@ -224,18 +308,35 @@ def _settle_rest(resolved: Resolved, shape: Shape, template: str) -> Resolved:
 
 
 def _encode(
-    config: RunConfig, prompter: Prompter, data: Loaded, held_out: list[Example]
-) -> tuple[EncodedRows, EncodedRows]:
-    train, validation = (
-        prompter.encode_examples(
-            examples,
-            max_length=int(config.max_length),
-            train_on=config.train_on,
-            truncate=config.truncate,
-        )
-        for examples in (data.examples, held_out)
+    draft: Resolved,
+    base: _Base,
+    prompter: Prompter,
+    examples: tuple[list[Example], list[Example]],
+) -> tuple[Resolved, preflight.Material]:
+    """The rows to train on and those held out as ids, none longer than `max_length` says."""
+    config = draft.config
+    wholes, held_out = (prompter.encode_whole(each, config.train_on) for each in examples)
+    lengths = [len(whole.encoded.ids) for whole in wholes]
+    draft = settle_max_length(draft, base.shape.context, lengths)
+    how: dict[str, Any] = {
+        "max_length": int(draft.config.max_length),
+        "train_on": config.train_on,
+        "truncate": config.truncate,
+    }
+    material = preflight.Material(
+        train=prompter.fit(wholes, **how),
+        validation=prompter.fit(held_out, **how),
+        format=prompter.format,
+        shape=base.shape,
+        layers=known_layers(base.shape.model_type),
+        longest=max(lengths, default=0),
+        conversations=sum(whole.example.text is None for whole in wholes),
+        other_template=differs_from_own(prompter),
+        untrained_end=describe_untrained(
+            base.folder, prompter.format.turn_end_id, base.tokenizer.special_ids.values()
+        ),
     )
-    return train, validation
+    return draft, material
 
 
 def _prompts(

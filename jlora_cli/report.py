@@ -34,7 +34,7 @@ svg { width: 100%; height: auto; } .muted { opacity: .7; }
 """
 # What of a record the page shows.
 _NEEDED = ("output", "jlora", "begun_at", "versions", "result", "findings", "config")
-_MARKS = {"ok": "✓", "warning": "!", "error": "✗"}
+_MARKS = {"ok": "✓", "note": "·", "warning": "!", "error": "✗"}
 
 
 def write_report(run: Path, record: dict[str, Any]) -> Path:

@@ -256,13 +256,35 @@ line-height: 1.6">{code}</pre>
 """
 
 
-def findings(found: Sequence[Finding], *, to_stderr: bool = False) -> None:
+TRAINED, MASKED = "#000000 on #b8f0c0", "dim"
+
+
+def preview(rows: Sequence[tuple[str, Sequence[tuple[str, bool]]]], *, to_stderr: bool) -> None:
+    """Rows of (origin, runs): what is trained (True) in one colour, what is only read in another.
+
+    Without colours, ⟦ ⟧ stand around what is trained.
+    """
+    from rich.text import Text  # noqa: PLC0415
+
+    console = _console(to_stderr)
+    colours = console.is_terminal and not console.no_color
+    open_mark, close_mark = ("", "") if colours else ("⟦", "⟧")
+    trained, masked = say("screen.trained"), say("screen.masked")
+    for origin, spans in [*rows, ("", [(trained, True), (" ", False), (masked, False)])]:
+        drawn = Text(f"{origin}\n" if origin else "", "bold")
+        for text, is_trained in spans:
+            shown = f"{open_mark}{text}{close_mark}" if is_trained else text
+            drawn.append(shown, TRAINED if is_trained else MASKED)
+        console.print(drawn)
+
+
+def findings(found: Sequence[Finding], *, to_stderr: bool = False, with_ids: bool = False) -> None:
     """Numbered findings, each with its mark, evidence, consequence and remedy."""
     stream = sys.stderr if to_stderr else sys.stdout
     for number, item in enumerate(found, start=1):
         _write(stream, f"{number:>3} ")
         _drawn(MARKS[item.severity], COLOURS[item.severity], stderr=to_stderr)
-        _write(stream, f"{item.evidence}\n")
+        _write(stream, f"{item.id}: {item.evidence}\n" if with_ids else f"{item.evidence}\n")
         if item.severity != "ok":
             _drawn(f"      {item.consequence}", "dim", stderr=to_stderr, end="\n")
             remedy = item.remedy.replace("\n", "\n        ")  # pasted lines under the arrow

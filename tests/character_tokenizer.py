@@ -67,6 +67,9 @@ class CharacterTokenizer:
     def decode_continuation(self, ids):
         return "".join(self.pieces([id_ for id_ in ids if id_ not in self.special_ids.values()]))
 
+    def decode(self, ids):
+        return self.decode_continuation(ids)
+
     def stream(self):
         return StreamDecoder(lambda id_: self.decode_continuation([id_]).encode(), errors="replace")
 

@@ -18,6 +18,7 @@ from jlora_cli.audit import (
     brief,
     cache_folder,
     describe,
+    describe_untrained,
     embedding_rows,
     parity,
     parity_texts,
@@ -31,7 +32,15 @@ from jlora_cli.messages import use_language
 from jlora_cli.preparing import load_data
 from jlora_cli.prompt import Prompter, choose_template, format_for
 from jlora_cli.tokenizer import load_tokenizer
-from tests.vocabularies import CONFIGS, MODELS, byte_level, train_pieces, trained_on_corpus, write
+from tests.vocabularies import (
+    CONFIGS,
+    CORPUS,
+    MODELS,
+    byte_level,
+    train_pieces,
+    trained_on_corpus,
+    write,
+)
 
 ROOT = Path(__file__).parents[1]
 VECTORS = ROOT / ".." / "shared" / "vectors" / "models"
@@ -221,6 +230,109 @@ def test_characters_per_token_are_those_of_the_data(folders):
     assert made.figures["characters_per_token"] == round(8 / len(tokenizer.encode(text)), 2)
 
 
+# --- a base for another language, and questions that are trained too ----------------------------
+
+NOVEL = (
+    "吾輩は猫である。名前はまだ無い。どこで生れたか頓と見当がつかぬ。何でも薄暗いじめじめした所で"
+    "ニャーニャー泣いて居た事丈は記憶して居る。吾輩はこゝで始めて人間といふものを見た。髙﨑𠮷🐈ｶﾞ"
+)
+
+
+@pytest.fixture
+def foreign(tmp_path):
+    """A byte-level vocabulary that has seen English alone, as GPT-2's."""
+    tokenizer, trainer = byte_level(["<|endoftext|>"])
+    tokenizer.train_from_iterator(["The cat has no name yet. I am a cat."] * 9, trainer)
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    write(tmp_path, "tokenizer_config.json", {"eos_token": "<|endoftext|>"})
+    return tmp_path
+
+
+def test_a_vocabulary_that_spells_japanese_in_bytes_is_not_made_for_it(foreign):
+    rows = [chat(NOVEL, NOVEL) for _ in range(8)]  # 96 letters twice in each: above 1,000
+    (found,) = audited(prompter_of(foreign), *rows).findings
+    assert (found.id, found.severity) == ("model-not-for-language", "warning")
+    # Three bytes a character, nearly all of them tokens of their own.
+    assert "0.3" in found.evidence
+    assert ids_of(audited(prompter_of(foreign), rows[0])) == []  # too little to judge
+    english = [chat("What is your name?", "I have no name yet. " * 20) for _ in range(8)]
+    assert ids_of(audited(prompter_of(foreign), *english)) == []
+
+
+def test_a_japanese_vocabulary_is_for_the_language(folders):
+    rows = [chat(line, line) for line in CORPUS * 2]
+    made = audited(prompter_of(folders["llama"]), *rows)
+    assert sum(map(len, CORPUS)) * 4 > 1000
+    assert made.figures["characters_per_token"] > 0.8
+    assert "model-not-for-language" not in ids_of(made)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "### 指示:\n要約して\n\n### 回答:\n短い。",
+        "### User:\n猫は？\n\n### Assistant:\nにゃ",
+        "ユーザー: 猫は？\nシステム: にゃ",
+        "[INST] 猫は？ [/INST] にゃ",
+        "<|im_start|>user\n猫<|im_end|>\n<|im_start|>assistant\nにゃ",
+    ],
+)
+def test_a_text_that_holds_its_question_is_told(text, folders):
+    rows = [Example(text=text), Example(text="吾輩は猫である。")]
+    found = {f.id: f for f in audited(prompter_of(folders["bytes"]), *rows).findings}
+    assert "1 of 2 texts" in found["prompts-supervised"].evidence
+    assert found["prompts-supervised"].severity == "warning"
+
+
+def test_a_heading_here_and_there_is_no_question(folders):
+    rows = [Example(text="### 回答:\n短い。"), *[Example(text="吾輩は猫である。")] * 4]
+    assert ids_of(audited(prompter_of(folders["bytes"]), *rows)) == []
+    conversation = chat("### 回答:\n猫", "にゃ")  # its question is masked
+    assert ids_of(audited(prompter_of(folders["bytes"]), conversation)) == []
+
+
+# --- the end token's embedding -------------------------------------------------------------------
+
+
+def save_embedding(folder, name, rows, file="model.safetensors"):
+    import torch
+    from safetensors.torch import save_file
+
+    folder.mkdir(exist_ok=True)
+    save_file(
+        {name: torch.tensor(rows, dtype=torch.bfloat16), "other": torch.ones(2)}, folder / file
+    )
+    return folder
+
+
+@pytest.mark.parametrize("name", ["lm_head.weight", "transformer.wte.weight"])
+def test_an_embedding_row_of_zeros_was_never_trained(name, tmp_path):
+    folder = save_embedding(tmp_path, name, [[1.0, 2.0], [0.0, 0.0], [3.0, 4.0]])
+    assert describe_untrained(folder, 1, [0, 1, 2]) == "all zeros"
+    assert describe_untrained(folder, 2, [0, 1, 2]) == ""
+
+
+def test_an_embedding_row_like_that_of_another_special_token_was_never_trained(tmp_path):
+    folder = save_embedding(tmp_path, "lm_head.weight", [[1.0, 2.0], [3.0, 4.0], [1.0, 2.0]])
+    assert describe_untrained(folder, 2, [0, 1, 2]) == "the same as of token 0"
+    assert describe_untrained(folder, 2, [1]) == ""
+
+
+def test_the_output_embedding_counts_where_a_model_has_two(tmp_path):
+    save_embedding(tmp_path, "gpt_neox.embed_in.weight", [[0.0, 0.0]], "a.safetensors")
+    save_embedding(tmp_path, "embed_out.weight", [[1.0, 2.0]], "b.safetensors")
+    assert describe_untrained(tmp_path, 0, []) == ""
+
+
+def test_without_weights_or_with_damaged_ones_nothing_is_told(tmp_path):
+    assert describe_untrained(tmp_path, 0, [1]) == ""
+    for number, content in enumerate((b"", b"\x00", b"\xff" * 9, b"\x02" + b"\0" * 7 + b"[]")):
+        (tmp_path / f"{number}.safetensors").write_bytes(content)
+    assert describe_untrained(tmp_path, 0, [1]) == ""
+    folder = save_embedding(tmp_path / "small", "lm_head.weight", [[1.0, 2.0]])
+    assert describe_untrained(folder, 7, [0]) == ""
+
+
 # --- what survives ---------------------------------------------------------------------------
 
 
@@ -247,8 +359,9 @@ def test_lost_newlines_matter_where_answers_have_some(folders):
     two, one = chat("猫", "吾輩は\n猫"), chat("吾\n輩", "猫")
     (found,) = audited(prompter_of(folders["neox"]), two, one, one).findings
     assert (found.id, found.severity) == ("newlines-lost", "warning")
-    assert "1 of 3 answers" in found.evidence
-    assert audited(prompter_of(folders["neox"]), one).findings == []
+    assert "of 3 rows 3 have some, 1 in answers" in found.evidence
+    (noted,) = audited(prompter_of(folders["neox"]), one).findings
+    assert (noted.id, noted.severity) == ("newlines-lost", "note")
     assert audited(prompter_of(folders["neox-nl"]), two).findings == []
 
 

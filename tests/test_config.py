@@ -27,7 +27,16 @@ from jlora_cli.machine import Gpu, Machine, TorchBuild
 from jlora_cli.profile import ONLY_IN_PROFILES, load_profile
 
 # What `jlora train` takes besides the settings of the run.
-OF_THE_COMMAND = {"profile", "set_", "from_adapter", "dry_run", "measure", "resume", "json"}
+OF_THE_COMMAND = {
+    "allow",
+    "profile",
+    "set_",
+    "from_adapter",
+    "dry_run",
+    "measure",
+    "resume",
+    "json",
+}
 LAPTOP = Machine(
     system="Linux",
     python="3.11.9",

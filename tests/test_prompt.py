@@ -636,6 +636,44 @@ def test_truncate_drop_leaves_the_whole_row_out():
     assert (rows.rows, rows.dropped, rows.shortened) == ([], ["a:1"], 0)
 
 
+def test_truncate_cut_cuts_the_end_off_and_counts_the_answers():
+    prompter = prompter_of(PLAIN, "none")
+    talks = [
+        Example(messages=(Message("user", "問"), Message("assistant", "答" * n)), origin=f"a:{n}")
+        for n in (3, 9)
+    ]
+    asked = Example(messages=(Message("user", "問" * 9), Message("assistant", "答")), origin="a:7")
+    rows = prompter.encode_examples([*talks, asked], max_length=6, truncate="cut")
+    assert [marked(PLAIN, row) for row in rows.rows] == ["問⟦答答答</s>⟧", "問⟦答答答答答⟧"]
+    assert [row.origin for row in rows.rows] == ["a:3", "a:9"]
+    # Of the last row nothing is left that the loss looks at.
+    assert (rows.cut, rows.shortened, rows.dropped) == (1, 0, ["a:7"])
+
+
+def test_truncate_cut_leaves_plain_text_to_its_windows():
+    prompter = prompter_of(PLAIN, "none")
+    rows = encoded(prompter, Example(text="吾輩は猫である"), max_length=5, truncate="cut")
+    assert (len(rows.rows), rows.cut, rows.shortened) == (2, 0, 1)
+
+
+def test_spans_tell_what_the_loss_looks_at():
+    prompter = prompter_of(PLAIN, "none")
+    rows = encoded(prompter, Example(messages=TURNS[:4]), max_length=99).rows
+    assert prompter.spans(rows[0]) == [
+        ("問0", False),
+        ("答0</s>", True),
+        ("問1", False),
+        ("答1</s>", True),
+    ]
+
+
+def test_spans_are_the_text_that_the_model_sees():
+    tokenizer = CharacterTokenizer("<s>", "</s>", bos="<s>", newline="nl")
+    prompter = prompter_of(tokenizer, "none")
+    row = encoded(prompter, Example(text="髙﨑\n𠮷🐈"), max_length=99).rows[0]
+    assert prompter.spans(row) == [("<s>", False), ("髙﨑<NL>𠮷🐈</s>", True)]
+
+
 def test_shortened_rows_train_the_last_turn_only_where_asked():
     prompter = prompter_of(PLAIN, "none")
     rows = encoded(prompter, Example(messages=TURNS), max_length=10, train_on="last")

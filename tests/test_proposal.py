@@ -12,6 +12,7 @@ import pytest
 from jlora_cli.config import FIELDS
 from jlora_cli.errors import JloraError
 from jlora_cli.machine import Machine
+from jlora_cli.preflight import FindingError
 from jlora_cli.preparing import Rules, prepare
 from jlora_cli.prompt import IGNORED
 from jlora_cli.proposal import PACKING_PROVEN, propose
@@ -171,6 +172,40 @@ def test_max_length_is_capped_by_the_context_with_a_reason(made):
     assert made(max_length="48").as_json()["config"]["max_length"]["source"] == "option"
 
 
+def test_max_length_auto_is_the_99th_percentile_of_the_rows(made, make_data):
+    # 200 rows: the two longest are above it.
+    rows = [chat(n) for n in range(198)] + [chat(n, "猫" * 9) for n in (198, 199)]
+    proposal = made(data=make_data(rows), max_length="auto")
+    lengths = sorted(len(row.ids) for row in made(data=make_data(rows)).train.rows)
+    entry = proposal.as_json()["config"]["max_length"]
+    assert (entry["value"], entry["source"]) == (lengths[197], "auto")
+    assert f"the longest has {lengths[-1]} tokens" in entry["reason"]
+    assert (proposal.plan.rows, proposal.train.dropped) == (
+        198,
+        ["rows.jsonl:199", "rows.jsonl:200"],
+    )
+
+
+def test_max_length_auto_of_few_rows_keeps_them_all(made):
+    proposal = made(max_length="auto")
+    assert proposal.plan.rows == 55
+    assert proposal.config.max_length == proposal.plan.longest_row
+
+
+def test_max_length_auto_stays_within_the_context(made, make_data):
+    rows = [chat(n, "長" * 99) for n in range(30)] + [chat(n) for n in range(30)]
+    proposal = made(data=make_data(rows), max_length="auto")
+    assert proposal.config.max_length == CONTEXT
+    assert "the model's context; the rows want" in proposal.resolved.sources["max_length"].reason
+
+
+def test_answers_are_cut_only_where_asked(made, make_data):
+    rows = [chat(n) for n in range(30)] + [chat(30, "長" * 99)]
+    proposal = made(data=make_data(rows), truncate="cut")
+    assert (proposal.plan.cut_answers, ids_of(proposal)) == (1, ["answers-truncated"])
+    assert "1 of 31 answers are cut off at 64 tokens" in proposal.findings[0].evidence
+
+
 def test_validation_is_found_beside_prepared_data(made, make_data, tmp_path):
     source = make_data([chat(n) for n in range(60)])
     prepared = prepare([source], output=tmp_path / "ready", rules=Rules(validation="0.2"))
@@ -252,6 +287,39 @@ def test_text_rows_give_no_prompt(made, make_data):
     assert (proposal.prompts, proposal.plan.rows) == ((), 30)
 
 
+# --- what is shown of it -----------------------------------------------------------------------
+
+
+def test_the_preview_shows_what_is_trained(made):
+    first = made().preview()[0]
+    assert first.origin == "rows.jsonl:1"
+    assert first.spans == [
+        ("### User:<NL>猫0は?<NL><NL>### Assistant:<NL>", False),
+        ("0にゃ</s>", True),
+    ]
+    (shown, *_) = json.loads(json.dumps(made().as_json()))["preview"]
+    assert shown["spans"][1] == {"text": "0にゃ</s>", "trained": True}
+
+
+def test_another_template_than_the_models_own_is_told(made, make_base):
+    own = make_base(template=OWN)
+    assert ids_of(made(model=own, template="alpaca-ja")) == ["template-differs"]
+    assert ids_of(made(model=own)) == []
+    raising = make_base(template="{{ raise_exception('system only') }}")
+    assert ids_of(made(model=raising, template="alpaca-ja")) == ["template-differs"]
+
+
+def test_a_proposal_is_varied_without_encoding_anew(made, monkeypatch):
+    proposal = made()
+    monkeypatch.setattr("jlora_cli.proposal.Prompter", None)
+    other = proposal.varied({"learning_rate": "0.1", "epochs": "2"})
+    assert (other.config.learning_rate, other.plan.optimizer_steps) == (0.1, 14)
+    assert other.plan.warmup_steps == 1  # a tenth of 14, settled anew
+    assert ids_of(other) == ["learning-rate-unusual"]
+    assert other.resolved.sources["epochs"].origin == "option"
+    assert (ids_of(proposal), proposal.plan.optimizer_steps) == ([], 56)
+
+
 # --- refusals --------------------------------------------------------------------------------
 
 
@@ -268,6 +336,28 @@ def test_the_first_recipe_is_refused_for_its_warm_up(made):
     proposal = made(warmup_steps="100", batch_size="4", epochs="3")
     assert (ids_of(proposal), proposal.refused) == (["warmup-exceeds-run"], True)
     assert proposal.plan.peak_learning_rate == pytest.approx(0.42 * proposal.config.learning_rate)
+
+
+def test_what_the_owner_allows_is_no_refusal_and_recorded(made):
+    assert made().refused is False  # makes the base and the rows
+    asked = {"warmup_steps": "100", "batch_size": "4", "epochs": "3"}
+    common = {"model": "base", "data": "rows.jsonl"}
+    proposal = propose("cpu-small", common | asked, LAPTOP, allowed=["warmup-exceeds-run"])
+    assert [(f.id, f.severity) for f in proposal.findings] == [("warmup-exceeds-run", "warning")]
+    assert proposal.refused is False
+    assert proposal.as_json()["allowed"] == ["warmup-exceeds-run"]
+
+
+@pytest.mark.parametrize("place", [".", "adapter"])
+def test_an_adapter_in_a_bases_place_is_refused_with_what_to_type(place, made, tmp_path):
+    folder = tmp_path / "tuned" / place
+    folder.mkdir(parents=True)
+    write(folder, "adapter_config.json", {"base_model_name_or_path": "org/猫"})
+    (folder / "adapter_model.safetensors").write_bytes(b"")
+    with pytest.raises(FindingError) as refused:
+        made(model="tuned")
+    assert refused.value.finding.id == "base-is-adapter"
+    assert refused.value.remedy == "use --model org/猫 --from-adapter tuned"
 
 
 def test_4_bit_without_a_gpu_is_refused_and_told_with_the_rest(made):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from jlora_cli.audit.embedding import describe_untrained
 from jlora_cli.audit.figures import (
     Data,
     count_tokens,
@@ -18,7 +19,14 @@ from jlora_cli.audit.figures import (
     survival,
     unknown_characters,
 )
-from jlora_cli.audit.findings import of_ids, of_losses, of_spellings, of_unknown
+from jlora_cli.audit.findings import (
+    of_ids,
+    of_language,
+    of_losses,
+    of_places,
+    of_spellings,
+    of_unknown,
+)
 from jlora_cli.audit.parity import cache_folder, parity_texts, stock_note, stock_parity
 from jlora_cli.audit.wording import brief, describe
 
@@ -35,6 +43,7 @@ __all__ = [
     "brief",
     "cache_folder",
     "describe",
+    "describe_untrained",
     "embedding_rows",
     "parity_texts",
     "stock_note",
@@ -79,5 +88,7 @@ def audit(
         *of_unknown(figures["unknown"]),
         *of_losses(prompter, data, figures["survives"]),
         *of_spellings(data, figures),
+        *of_language(data, figures),
+        *of_places(data),
     ]
     return Audited(figures, findings)

@@ -66,6 +66,7 @@ class Data:
         self.skeleton = skeleton
         self.rows = [texts_of(example) for example in examples]
         self.answers = [_answer(example) for example in examples]
+        self.texts = [example.text for example in examples if example.text is not None]
         self.characters: Counter[str] = Counter()
         for text in chain.from_iterable(self.rows):
             self.characters.update(text)

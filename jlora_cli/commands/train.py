@@ -27,6 +27,9 @@ def train(
         str | None,
         typer.Option("--from-adapter", metavar="SOURCE", help=say("help.train.from_adapter")),
     ] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option("--allow", metavar="ID", help=say("help.train.allow"))
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help=say("help.train.dry_run"))] = False,
     resume: Annotated[bool, typer.Option("--resume", help=say("help.train.resume"))] = False,
     json: Json = False,
@@ -34,9 +37,16 @@ def train(
 ) -> None:
     """Options -> a proposal; shown, then run unless it is refused or only a rehearsal."""
     from jlora_cli.machine import read_machine
+    from jlora_cli.preflight import FindingError
     from jlora_cli.proposal import propose
 
-    proposal = propose(profile, {**settings, **_pairs(set_ or [], settings)}, read_machine())
+    options = {**settings, **_pairs(set_ or [], settings)}
+    try:
+        proposal = propose(profile, options, read_machine(), allowed=allow or [])
+    except FindingError as error:
+        if json:
+            screen.json_out({"status": "refused", "findings": [error.finding.as_json()]})
+        raise
     if resume:
         proposal = proposal.for_resume()
     for text in proposal.warnings:
@@ -54,11 +64,12 @@ def train(
 
 def _refusal(proposal: Proposal) -> JloraError:
     """The first error as a refusal; what else was found is shown before it."""
+    from jlora_cli.preflight import FindingError
+
     first = next(item for item in proposal.findings if item.severity == "error")
     others = [item for item in proposal.findings if item is not first]
-    screen.findings(others, to_stderr=True)
-    problem = say("train.refused", id=first.id, what=first.evidence, why=first.consequence)
-    return JloraError(problem, remedy=first.remedy)
+    screen.findings(others, to_stderr=True, with_ids=True)
+    return FindingError(first)
 
 
 def _pairs(texts: list[str], settings: dict[str, Any]) -> dict[str, str]:
@@ -126,8 +137,9 @@ def _brief(proposal: Proposal) -> None:
         )
     )
     screen.note(brief(proposal.tokens))
+    screen.preview(proposal.preview()[:1], to_stderr=True)
     if proposal.findings:
-        screen.findings(proposal.findings, to_stderr=True)
+        screen.findings(proposal.findings, to_stderr=True, with_ids=True)
 
 
 def _show(proposal: Proposal, *, json: bool) -> None:
@@ -148,7 +160,9 @@ def _show(proposal: Proposal, *, json: bool) -> None:
     )
     columns = [say("audit.column.what"), say("audit.column.figure")]
     screen.table(columns, describe(proposal.tokens))
-    screen.findings(proposal.findings)
+    screen.heading(say("train.preview"))
+    screen.preview(proposal.preview(), to_stderr=False)
+    screen.findings(proposal.findings, with_ids=True)
 
 
 def _plan_rows(plan: dict[str, Any]) -> list[tuple[str, str]]:

@@ -97,6 +97,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Start from an existing adapter instead of a fresh one.",
         "新規ではなく既存のアダプターから始めます。",
     ),
+    "help.train.allow": (
+        "Let a run go on that preflight refuses for this finding; recorded.",
+        "この項目で止められる学習を、あえて実行します（記録されます）。",
+    ),
     "help.train.dry_run": ("Show the settled plan and stop.", "確定した計画を表示して終了します。"),
     "help.train.resume": (
         "Continue the run in --output from its newest whole checkpoint.",
@@ -193,6 +197,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "cli.interrupted": ("Interrupted.", "中断しました。"),
     "screen.remedy": ("→", "→"),
+    "screen.trained": ("trained", "学習対象"),
+    "screen.masked": ("only read", "読むだけ"),
     "screen.step": ("step", "ステップ"),
     "screen.answers": ("answers", "回答"),
     "screen.step_state": (

@@ -181,12 +181,12 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "データ中の該当文字を置き換えるか、バイトフォールバックのある語彙のモデルを選んでください",
     ),
     "newlines-lost.evidence": (
-        "this tokenizer cannot write newlines; {count} of {total} answers have some",
-        "このトークナイザーは改行を表せませんが、{total} 件中 {count} 件の回答に改行があります",
+        "this tokenizer cannot write newlines; of {total} rows {rows} have some, {count} in answers",
+        "このトークナイザーは改行を表せませんが、{total} 行中 {rows} 行（回答は {count} 件）に改行があります",
     ),
     "newlines-lost.consequence": (
-        "They become spaces: the model learns one-line answers.",
-        "改行は空白になり、1 行の回答として学習されます。",
+        "They become spaces, in training and in answers alike.",
+        "改行は、学習でも回答でも空白になります。",
     ),
     "newlines-lost.remedy": (
         "accept it, or choose a model whose tokenizer keeps newlines",
@@ -276,4 +276,114 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "use the tokenizer files that belong to these weights",
         "この重みに対応するトークナイザーのファイルを使ってください",
     ),
+    "base-is-adapter.evidence": (
+        "{model} is an adapter, not a base model",
+        "{model} はアダプターで、ベースモデルではありません",
+    ),
+    "base-is-adapter.consequence": (
+        "There are no base weights to train on.",
+        "学習の土台になる重みがありません。",
+    ),
+    "base-is-adapter.remedy": (
+        "use --model {base} --from-adapter {model}",
+        "--model {base} --from-adapter {model} を使ってください",
+    ),
+    "model-not-for-language.evidence": (
+        "the rows are Japanese, and the model's vocabulary spells {density} characters a token",
+        "データは日本語ですが、このモデルの語彙では 1 トークンが {density} 文字です",
+    ),
+    "model-not-for-language.consequence": (
+        "It was made for another language: training is slow, and little Japanese is known to build on.",
+        "別の言語向けのモデルです。学習が遅く、土台になる日本語の知識もほとんどありません。",
+    ),
+    "model-not-for-language.remedy": (
+        "choose a base that was trained on Japanese, such as rinna/japanese-gpt2-medium",
+        "rinna/japanese-gpt2-medium など、日本語で学習されたベースを選んでください",
+    ),
+    "template-differs.evidence": (
+        "the model brings a chat template of its own, and the template {template} writes other prompts",
+        "モデル自身のチャットテンプレートがありますが、{template} は別のプロンプトを書きます",
+    ),
+    "template-differs.consequence": (
+        "What the model knows of conversations is learned anew, and other programs would use its own.",
+        "モデルが覚えた対話の形式が生かされず、ほかのプログラムはモデル自身のものを使います。",
+    ),
+    "template-differs.remedy": ("use --template model", "--template model を使ってください"),
+    "eos-untrained.evidence": (
+        "the end token {token} has an embedding row that was never trained ({why})",
+        "終了トークン {token} の埋め込みは学習されていません（{why}）",
+    ),
+    "eos-untrained.consequence": (
+        "The embedding is frozen, so the model can hardly learn to write it: answers would not end.",
+        "埋め込みは固定されるため、このトークンを書くことを学べず、回答が終わりません。",
+    ),
+    "eos-untrained.remedy": (
+        "use a template that ends with a token the base knows, such as --template chat-markdown",
+        "ベースが知っているトークンで終わるテンプレート（--template chat-markdown など）を使ってください",
+    ),
+    "eos-untrained.zero": ("all zeros", "すべてゼロ"),
+    "eos-untrained.copy": ("the same as of token {other}", "トークン {other} と同じ値"),
+    "few-supervised-tokens.evidence": (
+        "{supervised} supervised tokens in {rows} rows",
+        "{rows} 行で学習対象は {supervised} トークンだけです",
+    ),
+    "few-supervised-tokens.consequence": (
+        "Hardly more than the end of each answer is learned.",
+        "各回答の終わり以外はほとんど学習されません。",
+    ),
+    "few-supervised-tokens.remedy": (
+        "check that the answers stand in the column you think, with `jlora prepare`",
+        "回答の列が正しいか `jlora prepare` で確認してください",
+    ),
+    "prompts-supervised.evidence": (
+        "{rows} of {total} texts hold a question and its answer in one ({mark})",
+        "{total} 件中 {rows} 件のテキストに質問と回答が一緒に書かれています（{mark}）",
+    ),
+    "prompts-supervised.consequence": (
+        "The loss covers the questions too: the model learns to ask as much as to answer.",
+        "損失が質問にもかかり、回答と同じだけ質問の書き方を学習します。",
+    ),
+    "prompts-supervised.remedy": (
+        "give the rows as instruction/output or messages; jlora writes the template itself",
+        "instruction/output や messages の形で渡してください。テンプレートは jlora が書きます",
+    ),
+    "answers-truncated.evidence": (
+        "{count} of {rows} answers are cut off at {length} tokens",
+        "{rows} 件中 {count} 件の回答が {length} トークンで切れます",
+    ),
+    "answers-truncated.consequence": (
+        "Their ends are never learned: the model learns to break off, or to go on.",
+        "終わりが学習されず、途中で切れたり終わらなかったりする回答を覚えます。",
+    ),
+    "answers-truncated.remedy": (
+        "use --truncate turns, which leaves such rows out, or raise --max-length (longest row: {longest})",
+        "該当行を除外する --truncate turns を使うか、--max-length を上げてください（最長の行: {longest}）",
+    ),
+    "unused-setting.evidence": (
+        "nothing reads {names} in this run",
+        "この実行では {names} は使われません",
+    ),
+    "unused-setting.consequence": ("{reasons}.", "{reasons}。"),
+    "unused-setting.remedy": (
+        "remove what is not meant, or the setting that overrides it",
+        "不要な設定か、それを上書きしている設定を削除してください",
+    ),
+    "unused-setting.by": ("{name} is overridden by {other}", "{name} は {other} に上書きされます"),
+    "unused-setting.no_validation": (
+        "{name} needs validation rows",
+        "{name} には検証データが必要です",
+    ),
+    "unused-setting.text": (
+        "{name} has no meaning for rows of plain text",
+        "{name} はプレーンテキストの行には関係しません",
+    ),
+    "padding-wasted.evidence": (
+        "{share} of what is computed would be padding",
+        "計算の {share} がパディングになります",
+    ),
+    "padding-wasted.consequence": (
+        "The run takes that much longer and learns nothing from it.",
+        "その分だけ時間がかかり、学習には役立ちません。",
+    ),
+    "padding-wasted.remedy": ("use --packing auto", "--packing auto を使ってください"),
 }

@@ -54,6 +54,18 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "plan.reason.no_validation": ("no validation rows", "検証データなし"),
     "plan.reason.checkpoint": ("at most ten a run", "1 回の実行で最大 10 回"),
     "plan.reason.context": ("the model's context", "モデルの文脈長"),
+    "plan.reason.percentile": (
+        "99 % of the rows are no longer; the longest has {longest} tokens",
+        "99 % の行が収まります（最長は {longest} トークン）",
+    ),
+    "plan.reason.memory": (
+        "what memory has room for; the rows want {wanted}",
+        "メモリに収まる長さです（データは {wanted} を必要とします）",
+    ),
+    "plan.reason.context_rows": (
+        "the model's context; the rows want {wanted}",
+        "モデルの文脈長（データは {wanted} を必要とします）",
+    ),
     "plan.reason.context_less": (
         "the model's context; {asked} was asked for",
         "モデルの文脈長（指定は {asked}）",

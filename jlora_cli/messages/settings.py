@@ -143,8 +143,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "setting.max_length": ("The most tokens of a row.", "1 行の最大トークン数。"),
     "setting.truncate": (
-        "Too long: leave early turns out first (turns), or the row (drop).",
-        "長すぎるとき、古い発話から外す（turns）か行ごと外す（drop）か。",
+        "Too long: leave out early turns first (turns), the row (drop), or cut its end (cut).",
+        "長すぎる行: 古い発話から外す（turns）、行ごと外す（drop）、末尾を切る（cut）。",
     ),
     "setting.epochs": ("Passes over the rows.", "データを何周するか。"),
     "setting.max_steps": (

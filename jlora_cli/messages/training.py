@@ -44,6 +44,23 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "ウォームアップ {warmup}、最大学習率 {rate}。メモリ約 {memory} / {free} GiB",
     ),
     "train.refused": ("{id}: {what}. {why}", "{id}: {what}。{why}"),
+    "allow.unknown": (
+        "--allow {id}: there is no such finding{hint}",
+        "--allow {id}: そのような項目はありません{hint}",
+    ),
+    "allow.unknown.fix": (
+        "what can be allowed: {known}",
+        "許可できるのは {known} です",
+    ),
+    "allow.impossible": (
+        "--allow {id}: such a run cannot be done at all",
+        "--allow {id}: この状態では学習そのものができません",
+    ),
+    "allow.impossible.fix": (
+        "mend what it names; what can be allowed: {known}",
+        "指摘された点を直してください。許可できるのは {known} です",
+    ),
+    "train.preview": ("rows as they are trained", "学習される行の例"),
     "train.plan_column": ("plan", "計画"),
     "train.stage.loading": ("loading {model}", "{model} を読み込み中"),
     "train.stage.sample_before": ("{count} answers before training", "学習前の回答 {count} 件"),

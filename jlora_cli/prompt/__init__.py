@@ -6,14 +6,9 @@ nothing else. What a `PromptFormat` holds is saved beside the adapter and is all
 needs to build the very prompt of the training.
 """
 
-from jlora_cli.prompt.encoding import (
-    IGNORED,
-    Encoded,
-    EncodedRows,
-    Prompter,
-    format_for,
-)
+from jlora_cli.prompt.encoding import Prompter, differs_from_own, format_for
 from jlora_cli.prompt.format import CARD_NAME, PromptFormat, read_card, read_rules
+from jlora_cli.prompt.rows import IGNORED, Encoded, EncodedRows, Whole
 from jlora_cli.prompt.rules import AnswerStream, TextRules, rules_for
 from jlora_cli.prompt.templates import choose_template
 
@@ -26,7 +21,9 @@ __all__ = [
     "PromptFormat",
     "Prompter",
     "TextRules",
+    "Whole",
     "choose_template",
+    "differs_from_own",
     "format_for",
     "read_card",
     "read_rules",

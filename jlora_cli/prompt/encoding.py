@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from jlora_cli.dataset import Example, Message
-from jlora_cli.errors import refuse
+from jlora_cli.errors import JloraError, refuse
+from jlora_cli.prompt.fitting import fit
 from jlora_cli.prompt.format import PromptFormat
+from jlora_cli.prompt.rows import IGNORED, Encoded, EncodedRows, Whole
 from jlora_cli.prompt.rules import AnswerStream, rules_for
 from jlora_cli.prompt.templates import RenderError, compile_template
 from jlora_cli.recipe import TEMPLATES
@@ -19,37 +22,10 @@ if TYPE_CHECKING:
 
     from jlora_cli.tokenizer import Tokenizer
 
-IGNORED = -100
-"""The label of a position where the loss looks away (PyTorch's cross-entropy default)."""
-
 # A Unicode noncharacter: breaks up special literals in user text while the template is rendered.
 _GUARD = "\ufdd0"
 # An answer that no template writes by itself and none changes: not by strip, lower or tojson.
 _PROBE = "jloraanswer"
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """One training sequence. `labels` is as long as `ids`, IGNORED where the loss looks away."""
-
-    ids: list[int]
-    labels: list[int]
-    origin: str = ""
-    shortened: bool = False
-
-    @property
-    def supervised(self) -> int:
-        """How many tokens the loss looks at (the first position is never predicted)."""
-        return sum(label != IGNORED for label in self.labels[1:])
-
-
-@dataclass(frozen=True)
-class EncodedRows:
-    """The sequences of a data set, and what did not fit."""
-
-    rows: list[Encoded]
-    dropped: list[str]
-    shortened: int
 
 
 @dataclass(frozen=True)
@@ -100,6 +76,21 @@ def format_for(tokenizer: Tokenizer, template: str, model: str) -> PromptFormat:
     )
     turn_end = Prompter(tokenizer, made).find_turn_end()
     return PromptFormat(**{**asdict(made), "turn_end_id": turn_end})
+
+
+def differs_from_own(prompter: Prompter) -> bool:
+    """Whether the model brings a chat template that writes other prompts than `prompter` does."""
+    tokenizer, format = prompter.tokenizer, prompter.format
+    if not tokenizer.chat_template or format.chat_template == tokenizer.chat_template:
+        return False
+    own = Prompter(
+        tokenizer, replace(format, template="model", chat_template=tokenizer.chat_template)
+    )
+    probe = Example(messages=(Message("user", "あ"),))
+    try:
+        return own.render(probe, generation=True) != prompter.render(probe, generation=True)
+    except JloraError:  # it cannot write a plain question at all
+        return True
 
 
 class Prompter:
@@ -281,42 +272,58 @@ class Prompter:
         train_on: str = "all",
         truncate: str = "turns",
     ) -> EncodedRows:
-        """The training sequences of `examples`, none longer than `max_length` tokens.
+        """The training sequences of `examples`, none longer than `max_length` tokens; see `fit`."""
+        return self.fit(
+            self.encode_whole(examples, train_on),
+            max_length=max_length,
+            train_on=train_on,
+            truncate=truncate,
+        )
 
-        A conversation that is too long loses its earliest turns first (`truncate` "turns"); one
-        that is still too long is dropped and named: its answer is never cut. Plain text is cut
-        into windows instead.
-        """
+    def fit(
+        self, wholes: Sequence[Whole], *, max_length: int, train_on: str, truncate: str
+    ) -> EncodedRows:
+        """`wholes`, none longer than `max_length` tokens; see `jlora_cli.prompt.fitting`."""
+
+        def encode_last(example: Example) -> Encoded:
+            return self._assemble([self._sequences(example, train_on)[-1].spans])[0]
+
+        return fit(wholes, encode_last, max_length=max_length, truncate=truncate)
+
+    def encode_whole(self, examples: Sequence[Example], train_on: str) -> list[Whole]:
+        """The training sequences of `examples` at their full lengths."""
         sequences = [(e, told) for e in examples for told in self._sequences(e, train_on)]
-        rows: list[Encoded] = []
-        dropped: list[str] = []
-        shortened = 0
         assembled = self._assemble([told.spans for _, told in sequences])
-        for (example, told), made in zip(sequences, assembled, strict=True):
-            fitted = self._fit(_first(example, told.end), made, max_length, train_on, truncate)
-            rows += [Encoded(r.ids, r.labels, example.origin, r.shortened) for r in fitted]
-            shortened += any(row.shortened for row in fitted)
-            if not fitted:
-                dropped.append(example.origin)
-        return EncodedRows(rows, dropped, shortened)
-
-    def _fit(
-        self, example: Example, made: Encoded, max_length: int, train_on: str, truncate: str
-    ) -> list[Encoded]:
-        if len(made.ids) <= max_length:
-            return [made]
-        if example.text is not None:
-            return list(_windows(made, max_length))
-        if truncate == "drop":
-            return []
-        for shorter in _without_early_turns(example):
-            sequence = self._sequences(shorter, train_on)[-1]
-            encoded = self._assemble([sequence.spans])[0]
-            if len(encoded.ids) <= max_length:
-                return [Encoded(encoded.ids, encoded.labels, shortened=True)]
-        return []
+        return [
+            Whole(_first(example, told.end), replace(made, origin=example.origin))
+            for (example, told), made in zip(sequences, assembled, strict=True)
+        ]
 
     # -- ids to text -------------------------------------------------------------------------
+
+    def spans(self, row: Encoded) -> list[tuple[str, bool]]:
+        """The row's text as the model sees it, in runs that the loss looks at (True) or not."""
+        runs = groupby(
+            zip(row.ids, row.labels, strict=True),
+            key=lambda pair: (pair[1] != IGNORED, pair[0] in self._literals),
+        )
+        told: list[tuple[str, bool]] = []
+        for (trained, special), pairs in runs:
+            ids = [id for id, _ in pairs]
+            text = "".join(self._literals[id] for id in ids) if special else self._decode(ids, told)
+            if told and told[-1][1] == trained:
+                told[-1] = (told[-1][0] + text, trained)
+            else:
+                told.append((text, trained))
+        return told
+
+    def _decode(self, ids: list[int], before: list[tuple[str, bool]]) -> str:
+        decode = self.tokenizer.decode_continuation if before else self.tokenizer.decode
+        return decode(ids)
+
+    @cached_property
+    def _literals(self) -> dict[int, str]:
+        return {id: text for text, id in self.tokenizer.special_ids.items()}
 
     def answer(self, ids: Sequence[int]) -> str:
         """What a person reads of generated ids (the ending token may stand among them)."""
@@ -338,19 +345,3 @@ def _split_input(message: Message, input: str) -> tuple[str, str]:
     if input and message.role == "user" and message.content.endswith(tail):
         return message.content[: -len(tail)], input
     return message.content, ""
-
-
-def _without_early_turns(example: Example) -> Iterator[Example]:
-    """The example without its first exchange, without its first two, ...; the system line stays."""
-    system = tuple(m for m in example.messages[:1] if m.role == "system")
-    rest = list(example.messages[len(system) :])
-    starts = [i for i, message in enumerate(rest) if message.role == "user"][1:]
-    for start in starts:
-        yield replace(example, messages=(*system, *rest[start:]))
-
-
-def _windows(made: Encoded, max_length: int) -> Iterator[Encoded]:
-    """Windows that share one token: the first of a row is never predicted, so none is lost."""
-    for start in range(0, len(made.ids) - 1, max_length - 1):
-        end = start + max_length
-        yield Encoded(made.ids[start:end], made.labels[start:end], shortened=True)

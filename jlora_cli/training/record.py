@@ -106,6 +106,7 @@ def build_record(
         "plan": proposal.plan.as_json(),
         "tokens": proposal.tokens,
         "findings": [item.as_json() for item in proposal.findings],
+        "allowed": list(proposal.allowed),
         "data_fingerprint": proposal.data_fingerprint,
         **asdict(identity),
         "versions": {name: _version(name) for name in _PACKAGES},
