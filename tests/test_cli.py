@@ -324,7 +324,7 @@ def test_only_what_is_typed_reaches_the_proposal(monkeypatch, typed, settings):
 
     asked = []
 
-    def propose(profile, options, _):
+    def propose(profile, options, _, *, allowed):
         asked.append(
             (profile, {name: value for name, value in options.items() if value is not None})
         )
