@@ -264,6 +264,8 @@ def preview(rows: Sequence[tuple[str, Sequence[tuple[str, bool]]]], *, to_stderr
 
     Without colours, ⟦ ⟧ stand around what is trained.
     """
+    if to_stderr and _quiet:
+        return
     from rich.text import Text  # noqa: PLC0415
 
     console = _console(to_stderr)

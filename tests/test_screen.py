@@ -191,6 +191,49 @@ def test_findings_may_go_to_stderr(capsys):
     assert (written.out, written.err) == ("", "  1 ✓ 40 GiB free\n")
 
 
+def test_findings_of_a_training_name_their_ids(capsys):
+    found = [Finding("newlines-lost", "note", "3 rows", "become spaces", "accept it")]
+
+    screen.findings(found, with_ids=True)
+
+    assert capsys.readouterr().out.splitlines()[0] == "  1 · newlines-lost: 3 rows"
+
+
+ROWS = [("行.jsonl:1", [("[INST] 髙﨑は？\n", False), ("[bold]𠮷🐈</s>", True)])]
+
+
+def test_a_preview_marks_what_is_trained_where_there_are_no_colours(capsys):
+    screen.preview(ROWS, to_stderr=False)
+
+    assert capsys.readouterr().out.splitlines() == [
+        "行.jsonl:1",
+        "[INST] 髙﨑は？",
+        "⟦[bold]𠮷🐈</s>⟧",
+        "⟦trained⟧ only read",
+    ]
+
+
+def test_a_preview_has_two_colours_on_a_terminal(terminal):
+    stream = terminal()
+    screen.preview(ROWS, to_stderr=True)
+
+    shown = stream.getvalue()
+    assert "⟦" not in shown
+    assert "[bold]𠮷🐈</s>" in shown
+    before, after = shown.split("[bold]𠮷🐈</s>")[0], shown.split("[INST] 髙﨑は？")[0]
+    assert before.rpartition("\x1b")[2] != after.rpartition("\x1b")[2]
+
+
+def test_quiet_leaves_the_preview_out(capsys):
+    screen.be_quiet(True)
+    screen.preview(ROWS, to_stderr=True)
+    screen.preview(ROWS, to_stderr=False)
+
+    written = capsys.readouterr()
+    assert written.err == ""
+    assert "𠮷🐈" in written.out
+
+
 # -- questions ------------------------------------------------------------------------------------
 
 

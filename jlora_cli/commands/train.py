@@ -136,10 +136,21 @@ def _brief(proposal: Proposal) -> None:
             free=f"{plan.available_gib:.1f}",
         )
     )
+    screen.note(say("train.settings", settings=_settings_in_short(proposal)))
     screen.note(brief(proposal.tokens))
     screen.preview(proposal.preview()[:1], to_stderr=True)
     if proposal.findings:
         screen.findings(proposal.findings, to_stderr=True, with_ids=True)
+
+
+def _settings_in_short(proposal: Proposal) -> str:
+    """The settings that are not jlora's own defaults, each with its source."""
+    entries = proposal.resolved.as_json().items()
+    return ", ".join(
+        f"{name} {_text(entry['value'])} ({entry['source']})"
+        for name, entry in entries
+        if entry["source"] != "default"
+    )
 
 
 def _show(proposal: Proposal, *, json: bool) -> None:

@@ -37,6 +37,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{source} は別のプロンプト形式で学習されています。この実行の形式で続けます",
     ),
     "train.profile": ("Profile {name}: {reason}", "プロファイル {name}: {reason}"),
+    "train.settings": ("Settings: {settings}", "設定: {settings}"),
     "train.plan": (
         "{rows} rows, {tokens} tokens ({supervised} supervised); {steps} steps, warm-up {warmup}, "
         "peak learning rate {rate}; memory about {memory} of {free} GiB",
