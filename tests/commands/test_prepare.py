@@ -36,6 +36,18 @@ FIGURES = {
 }  # fmt: skip
 
 
+TOKENS = {
+    "total": 1234,
+    "supervised": 5,
+    "longest": 6,
+    "mean": 7.5,
+    "quantiles": {"p50": 4, "p90": 5, "p99": 6},
+    "histogram": [{"from": 1, "to": 16, "rows": 8}],
+    "audited_rows": 8,
+    **FIGURES,
+}
+
+
 @pytest.fixture
 def run():
     app = typer.Typer()
@@ -70,7 +82,7 @@ def test_json_is_one_document_with_every_key(run, rows, tmp_path):
 def test_a_person_reads_counts_and_the_next_command(run, rows, tmp_path):
     done = run(rows, "--output", tmp_path / "out", "--on-bad-row", "skip")
     assert "dropped: no_messages" in done.stdout
-    assert "exact copies" in done.stderr
+    assert "repeat an earlier row" in done.stderr
     assert "jlora train" in done.stderr
     assert (tmp_path / "out/dataset.json").is_file()
 
@@ -96,7 +108,7 @@ def test_options_reach_the_worker(run, tmp_path, monkeypatch):
             1,
             "dolly",
             [],
-            {"total": 1234, "supervised": 5, "longest": 6, "mean": 7.5, **FIGURES},
+            TOKENS,
         )
 
     monkeypatch.setattr(preparing, "prepare", worker)
@@ -120,7 +132,7 @@ def test_options_reach_the_worker(run, tmp_path, monkeypatch):
     )
     assert done.exit_code == 0
     assert asked["sources"] == ["a.jsonl", "org/b"]
-    assert asked["rules"] == Rules(format="dolly", dedupe=True, validation="0.1")
+    assert asked["rules"] == Rules(format="dolly", dedupe="exact", validation="0.1")
     assert asked["audit"] == Audit("org/m", "alpaca-ja", 64, stock_parity=True)
     assert "Tokens: 1,234 in all" in done.stdout
     assert "--model org/m" in done.stderr

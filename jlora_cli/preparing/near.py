@@ -1,0 +1,137 @@
+"""Rows that say nearly the same: MinHash signatures, banded, on disk but for one band at a time.
+
+Signatures are a library's (datasketch) over the character trigrams of a folded row, because
+Japanese has no spaces to split at. Rows that share a band of their signatures are compared, and
+the later one falls away where the signatures agree in four of five places.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import mmap
+from array import array
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from jlora_cli.dataset import example_of, folded
+from jlora_cli.errors import refuse
+from jlora_cli.preparing.choosing import DROPPED, KEYS_AT_ONCE, TRAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from jlora_cli.preparing.gathering import Spool
+    from jlora_cli.preparing.processes import Processes
+
+PLACES, BANDS = 128, 16
+PLACE_BYTES = 4
+BAND_BYTES = PLACES // BANDS * PLACE_BYTES
+ROW_BYTES = PLACES * PLACE_BYTES
+LETTERS = 3
+ALIKE = 0.8
+SEED = 1
+JOB_ROWS = 1000
+LARGE_ROWS = 5000
+
+
+@dataclass(frozen=True)
+class _Job:
+    lines: list[bytes]
+
+
+def check_near() -> None:
+    """Nothing, where near-duplicates can be found.
+
+    Raises:
+        JloraError: the library is not installed.
+    """
+    if importlib.util.find_spec("datasketch") is None:
+        raise refuse("prepare.no_datasketch")
+
+
+def drop_near(spool: Spool, fates: bytearray, processes: Processes) -> int:
+    """Mark the rows that are nearly an earlier one as dropped; how many they are.
+
+    512 bytes a row are written beside the spool, and read one band at a time.
+    """
+    signatures = spool.path.with_name("signatures")
+    _write_signatures(spool, signatures, processes)
+    if not signatures.stat().st_size:
+        return 0
+    parts = 1 + len(fates) // KEYS_AT_ONCE
+    with (
+        signatures.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held,
+    ):
+        for band in range(BANDS):
+            for part in range(parts):
+                _compare(held, band, fates, (part, parts))
+    signatures.unlink()
+    count = fates.count(_NEAR)
+    fates[:] = fates.translate(bytes([*range(_NEAR), DROPPED, *range(_NEAR + 1, 256)]))
+    return count
+
+
+_NEAR = 3  # dropped just now
+
+
+def _write_signatures(spool: Spool, target: Path, processes: Processes) -> None:
+    jobs = (_Job(lines) for lines in _line_lists(spool))
+    large = len(spool) >= LARGE_ROWS
+    with target.open("wb") as file:
+        for _, made in processes.in_order(signatures_of, jobs, large=large):
+            file.write(made)
+
+
+def _line_lists(spool: Spool) -> Iterator[list[bytes]]:
+    with spool.path.open("rb") as file:
+        while lines := list(islice(file, JOB_ROWS)):
+            yield lines
+
+
+def signatures_of(job: _Job) -> bytes:
+    """The signatures of these rows, one after the other."""
+    return b"".join(map(_signature, job.lines))
+
+
+def _signature(line: bytes) -> bytes:
+    text = folded(example_of(line))
+    pieces = {text[at : at + LETTERS] for at in range(max(len(text) - LETTERS + 1, 1))}
+    made = _blank().copy()
+    made.update_batch([piece.encode() for piece in pieces])
+    # Its 32 bits stand in 64: half the disk.
+    return bytes(made.digest().astype("<u4").tobytes())
+
+
+@cache
+def _blank() -> Any:
+    """An empty signature; copies share its permutations, which take longer than a row."""
+    return import_module("datasketch").MinHash(num_perm=PLACES, seed=SEED)
+
+
+def _compare(signatures: mmap.mmap, band: int, fates: bytearray, part: tuple[int, int]) -> None:
+    """Drop rows that share this band with an earlier one which they are like."""
+    first: dict[bytes, int] = {}
+    for at, fate in enumerate(fates):
+        start = at * ROW_BYTES + band * BAND_BYTES
+        its = signatures[start : start + BAND_BYTES]
+        if fate != TRAIN or hash_part(its, part[1]) != part[0]:
+            continue
+        earlier = first.setdefault(its, at)
+        if earlier != at and _share(signatures, earlier, at) >= ALIKE:
+            fates[at] = _NEAR
+
+
+def hash_part(band: bytes, parts: int) -> int:
+    """Which of `parts` a band belongs to; the same in every process."""
+    return int.from_bytes(band[:PLACE_BYTES], "little") % parts
+
+
+def _share(signatures: mmap.mmap, one: int, other: int) -> float:
+    """The share of places in which two signatures agree: about that of the trigrams in common."""
+    pair = [array("I", signatures[at * ROW_BYTES : (at + 1) * ROW_BYTES]) for at in (one, other)]
+    return sum(map(int.__eq__, *pair)) / PLACES
