@@ -53,11 +53,11 @@ PREPARING: dict[str, tuple[str, str]] = {
         "--parquet には pyarrow が必要ですが、入っていません。",
     ),
     "prepare.no_pyarrow.fix": ("run: pip install pyarrow", "実行してください：pip install pyarrow"),
-    "prepare.no_datasketch": (
-        "--dedupe near needs datasketch, which is not installed.",
-        "--dedupe near には datasketch が必要ですが、入っていません。",
+    "prepare.no_rensa": (
+        "--dedupe near needs rensa, which is not installed.",
+        "--dedupe near には rensa が必要ですが、入っていません。",
     ),
-    "prepare.no_datasketch.fix": (
+    "prepare.no_rensa.fix": (
         'run: pip install "jlora[dedupe]"',
         '実行してください：pip install "jlora[dedupe]"',
     ),

@@ -65,9 +65,9 @@ def decide(
     decision = Decision(bytearray(len(keys)))
     _duplicates(train, decision, rules)
     if rules.dedupe == "near":
-        train.dropped["near_duplicate"] += near.drop_near(train.spool, decision.fates, processes)
+        _drop(train, "near_duplicate", near.drop_near(train.spool, decision.fates, processes))
     if rules.sample is not None:
-        train.dropped["not_drawn"] += draw(decision.fates, keys, rules.sample, rules.seed)
+        _drop(train, "not_drawn", draw(decision.fates, keys, rules.sample, rules.seed))
     if share is not None:
         set_aside(decision.fates, keys, share, rules.seed)
     if held_out is not None:
@@ -75,6 +75,11 @@ def decide(
     if rules.shuffle:
         decision.order = shuffled(decision.fates, keys, rules.seed)
     return decision
+
+
+def _drop(train: Gathered, reason: str, count: int) -> None:
+    if count:
+        train.dropped[reason] += count
 
 
 def _duplicates(train: Gathered, decision: Decision, rules: Rules) -> None:

@@ -152,7 +152,7 @@ class Gatherer:
     def _within(self, job: Job, done: Sifted) -> Sifted:
         """What was made of a piece; of its first rows only, where all would be too many."""
         left = None if self.limit is None else self.limit - len(self.into.spool)
-        if left is None or done.tally.kept <= left:
+        if left is None or done.tally.kept < left:
             return done
         return sift(replace(job, limit=left))
 

@@ -1,8 +1,11 @@
 """Rows that say nearly the same: MinHash signatures, banded, on disk but for one band at a time.
 
-Signatures are a library's (datasketch) over the character trigrams of a folded row, because
-Japanese has no spaces to split at. Rows that share a band of their signatures are compared, and
-the later one falls away where the signatures agree in four of five places.
+Signatures are a library's (rensa) over the character trigrams of a folded row, because Japanese
+has no spaces to split at. Rows that share a band of their signatures are compared, and the later
+one falls away where the signatures agree in four of five places.
+
+On 600 rows of a dolly-like set rensa 0.5.0 took 29 µs a row, datasketch 2.0.0 500; their estimates
+were off by 0.022 and 0.025 on average, and datasketch brings scipy along.
 """
 
 from __future__ import annotations
@@ -11,10 +14,9 @@ import importlib.util
 import mmap
 from array import array
 from dataclasses import dataclass
-from functools import cache
 from importlib import import_module
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jlora_cli.dataset import example_of, folded
 from jlora_cli.errors import refuse
@@ -49,8 +51,8 @@ def check_near() -> None:
     Raises:
         JloraError: the library is not installed.
     """
-    if importlib.util.find_spec("datasketch") is None:
-        raise refuse("prepare.no_datasketch")
+    if importlib.util.find_spec("rensa") is None:
+        raise refuse("prepare.no_rensa")
 
 
 def drop_near(spool: Spool, fates: bytearray, processes: Processes) -> int:
@@ -100,17 +102,9 @@ def signatures_of(job: _Job) -> bytes:
 
 def _signature(line: bytes) -> bytes:
     text = folded(example_of(line))
-    pieces = {text[at : at + LETTERS] for at in range(max(len(text) - LETTERS + 1, 1))}
-    made = _blank().copy()
-    made.update_batch([piece.encode() for piece in pieces])
-    # Its 32 bits stand in 64: half the disk.
-    return bytes(made.digest().astype("<u4").tobytes())
-
-
-@cache
-def _blank() -> Any:
-    """An empty signature; copies share its permutations, which take longer than a row."""
-    return import_module("datasketch").MinHash(num_perm=PLACES, seed=SEED)
+    made = import_module("rensa").RMinHash(num_perm=PLACES, seed=SEED)
+    made.update([text[at : at + LETTERS] for at in range(max(len(text) - LETTERS + 1, 1))])
+    return array("I", made.digest()).tobytes()
 
 
 def _compare(signatures: mmap.mmap, band: int, fates: bytearray, part: tuple[int, int]) -> None:

@@ -65,7 +65,7 @@ def manifest_of(
         decisions["validation"] = name_of(rules.validation)
     versions = {"jlora": __version__, "unicode": unicodedata.unidata_version}
     if rules.dedupe == "near":
-        versions["datasketch"] = version("datasketch")
+        versions["rensa"] = version("rensa")
     facts = {
         "versions": versions,
         "sources": [
