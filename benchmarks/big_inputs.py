@@ -186,22 +186,38 @@ def run(case: Case, shrink: int) -> Measured:
         )
 
 
-def watch(child: subprocess.Popen[str], begun: float) -> tuple[int, int]:
+def watch(
+    child: subprocess.Popen[str], begun: float, longest_s: float = LONGEST_S
+) -> tuple[int, int]:
     """The most bytes resident in one process and in all of them, until the child ends."""
     largest = together = 0
-    process = psutil.Process(child.pid)
     while child.poll() is None:
-        if time.perf_counter() - begun > LONGEST_S:
+        if time.perf_counter() - begun > longest_s:
             child.kill()
-        sizes = []
-        for each in [process, *children(process)]:
-            try:
-                sizes.append(each.memory_info().rss)
-            except psutil.Error:
-                continue
+        sizes = resident(child)
         largest, together = max([largest, *sizes]), max(together, sum(sizes))
         time.sleep(SAMPLED_EVERY)
     return largest, together
+
+
+def watch_all(child: subprocess.Popen[str]) -> int:
+    """The most bytes resident in a child and its own together, until it ends."""
+    return watch(child, time.perf_counter(), longest_s=3600)[1]
+
+
+def resident(child: subprocess.Popen[str]) -> list[int]:
+    """The bytes resident in a child and in each of its own."""
+    sizes = []
+    try:
+        process = psutil.Process(child.pid)
+    except psutil.Error:
+        return []
+    for each in [process, *children(process)]:
+        try:
+            sizes.append(each.memory_info().rss)
+        except psutil.Error:
+            continue
+    return sizes
 
 
 def children(process: psutil.Process) -> list[psutil.Process]:

@@ -6,7 +6,7 @@ import gzip
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jlora_cli.dataset import (
@@ -519,6 +519,7 @@ examples = st.one_of(
 
 
 @given(examples)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine
 def test_a_line_is_what_json_writes_and_comes_back(example):
     line = example.as_line()
     assert line == json.dumps(example.as_record(), ensure_ascii=False)

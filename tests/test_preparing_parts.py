@@ -158,6 +158,51 @@ def test_a_limit_leaves_faults_beyond_it_alone(write, output):
     assert prepare([source], output=output, rules=Rules(limit=2)).rows_read == 2
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_limit_holds_in_the_middle_of_many_pieces(write, output, monkeypatch, count):
+    monkeypatch.setattr(gathering, "LARGE_BYTES", 0)
+    monkeypatch.setattr("jlora_cli.dataset.files.CHUNK_BYTES", 400)
+    source = write(map(chat, range(200)))
+    made = prepare([source], output=output, rules=Rules(limit=77), processes=count)
+    assert (made.rows_read, made.train_rows) == (77, 77)
+    assert rows_of(output / "train.jsonl") == [chat(number) for number in range(77)]
+
+
+def test_a_table_that_cannot_be_read_to_its_end_is_refused(output, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('question,answer\nあ,い\n"あ,い\n', encoding="utf-8")
+    error = refused(str(path), output=output, rules=Rules(on_bad_row="skip"))
+    assert "line 3: a quote opened here is never closed" in error.problem
+    assert not output.exists()
+
+
+def test_a_folder_where_every_row_is_at_fault_says_why(write, output, tmp_path):
+    for name in ("data/a.jsonl", "data/b.jsonl"):
+        (tmp_path / "data").mkdir(exist_ok=True)
+        write([{"messages": 1}], name)
+    rules = Rules(on_bad_row="skip")
+    error = refused(str(tmp_path / "data"), output=output, rules=rules)
+    assert "a.jsonl line 1" in error.problem
+    write([chat(1)], "data/b.jsonl")
+    made = prepare([str(tmp_path / "data")], output=output, rules=rules)
+    assert (made.rows_read, made.dropped) == (2, {"no_messages": 1})
+
+
+def test_columns_of_no_format_are_refused_by_prepare_too(write, output):
+    error = refused(write([{"あ": "い"}] * 300), output=output, rules=Rules(on_bad_row="skip"))
+    assert "  あ = い\n" in error.problem
+
+
+def test_near_duplicates_of_nothing_are_none(tmp_path):
+    pytest.importorskip("rensa")
+    from jlora_cli.preparing import near
+    from jlora_cli.preparing.gathering import Spool
+
+    spool = Spool(tmp_path / "rows")
+    spool.path.touch()
+    assert near.drop_near(spool, bytearray(), Processes(1)) == 0
+
+
 def test_rows_that_differ_in_width_stand_on_one_side(write, output):
     rows = [chat(number) for number in range(60)]
     wide = [json.loads(json.dumps(row).replace('"role"', '"role" ')) for row in rows]

@@ -166,14 +166,10 @@ def _files(files: list[FileRecord]) -> list[tuple[str, str, str]]:
 
 def _kind(file: FileRecord) -> str:
     """How a file was understood, and by what."""
-    values = {"format": file.format, "layout": say(f"prepare.layout.{file.layout}")}
-    told = say(
-        "prepare.kind" if file.evidence else "prepare.kind_told",
-        **values,
-        evidence=file.evidence,
-        encoding=file.encoding,
-    )
-    return told.rstrip(", 、")
+    told = [say(f"prepare.layout.{file.layout}"), *filter(None, [file.encoding])]
+    if file.evidence and file.layout != "passages":
+        told.insert(0, say("prepare.format", format=file.format, columns=file.evidence))
+    return say("audit.comma").join(told)
 
 
 def _show_tokens(tokens: dict[str, Any]) -> None:

@@ -152,16 +152,16 @@ PREPARING: dict[str, tuple[str, str]] = {
     "prepare.column.file": ("file", "ファイル"),
     "prepare.column.kind": ("read as", "読み方"),
     "prepare.column.rows": ("rows", "行数"),
-    "prepare.kind": (
-        "{format} ({evidence}), {layout}, {encoding}",
-        "{format}（{evidence}）、{layout}、{encoding}",
-    ),
-    "prepare.kind_told": ("{format}, {layout}, {encoding}", "{format}、{layout}、{encoding}"),
+    "prepare.format": ("{format} ({columns})", "{format}（{columns}）"),
     "prepare.layout.lines": ("JSON Lines", "JSON Lines"),
     "prepare.layout.array": ("JSON", "JSON"),
     "prepare.layout.table": ("table", "表"),
     "prepare.layout.parquet": ("Parquet", "Parquet"),
     "prepare.layout.passages": ("passages of text", "文章の段落"),
+    "prepare.and_more_files": (
+        "{evidence} {count} more files are like it.",
+        "{evidence}ほか {count} ファイルも同様です。",
+    ),
     "prepare.more_files": ("and {count} more files", "ほか {count} ファイル"),
     "prepare.row.role": ("turns: {role}", "発言：{role}"),
     "prepare.role": (

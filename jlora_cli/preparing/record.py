@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jlora_cli import __version__
+from jlora_cli.messages import say
 from jlora_cli.preparing.sources import name_of
 from jlora_cli.preparing.values import Prepared
 
 if TYPE_CHECKING:
+    from jlora_cli.finding import Finding
     from jlora_cli.preparing.counting import Counted
     from jlora_cli.preparing.deciding import Decision
     from jlora_cli.preparing.gathering import Gathered
     from jlora_cli.preparing.values import Audit, Rules
 
+TOLD_ALIKE = 3
 TOKENS = ("total", "supervised", "longest", "mean")
 
 
@@ -40,7 +43,7 @@ def made_of(
         validation_rows=decision.validation_rows,
         format=formats.pop() if len(formats) == 1 else "mixed",
         findings=[
-            *(found for side in sides for found in side.findings),
+            *condensed([found for side in sides for found in side.findings]),
             *(counted.findings if counted else []),
         ],
         tokens=counted.tokens if counted else None,
@@ -51,6 +54,22 @@ def made_of(
         files=[file for side in sides for _, files in side.sources for file in files],
         preview=counted.preview if counted else [],
     )
+
+
+def condensed(findings: list[Finding]) -> list[Finding]:
+    """The findings; what was noticed in more than three files is told of the first."""
+    counts = Counter(found.id for found in findings)
+    told: set[str] = set()
+    kept = []
+    for found in findings:
+        more = counts[found.id] - 1
+        if more < TOLD_ALIKE:
+            kept.append(found)
+        elif found.id not in told:
+            told.add(found.id)
+            evidence = say("prepare.and_more_files", evidence=found.evidence, count=more)
+            kept.append(replace(found, evidence=evidence))
+    return kept
 
 
 def manifest_of(
