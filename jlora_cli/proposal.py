@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jlora_cli import preflight
 from jlora_cli.audit import audit, describe_untrained, parity_texts, stock_parity
-from jlora_cli.config import Resolved, parse_options, resolve, settle
+from jlora_cli.config import FIELDS, Resolved, parse_options, resolve, settle
 from jlora_cli.errors import refuse
 from jlora_cli.finding import found
 from jlora_cli.hub import DEMO, find_model
@@ -50,6 +50,13 @@ if TYPE_CHECKING:
     from jlora_cli.machine import Machine
     from jlora_cli.prompt import EncodedRows, PromptFormat
 
+# Settings that change neither the loaded base nor the encoded rows.
+VARIABLE = (
+    *("learning_rate", "epochs", "max_steps", "batch_size", "gradient_accumulation_steps"),
+    *("lr_scheduler", "warmup_steps", "warmup_ratio", "weight_decay", "max_grad_norm"),
+    *("lora_r", "lora_alpha", "lora_dropout", "lora_targets", "lora_variant", "loraplus_ratio"),
+    *("neftune_alpha", "seed", "early_stopping_patience", "output"),
+)
 _PREVIEW_OF, _PREVIEWED = 100, 3
 # Packed rows equal padded ones, and a test proves it, for these architectures.
 PACKING_PROVEN = ("gpt2", "gpt_neox", "llama", "mistral", "qwen2", "qwen3", "gemma2")
@@ -124,8 +131,11 @@ class Proposal:
         """The same run with other settings of its optimizer or adapter, judged anew.
 
         Raises:
-            JloraError: an option that cannot be used.
+            JloraError: an option that cannot be used, or one that changes the base or the rows.
         """
+        fixed = [name for name in options if name in FIELDS and name not in VARIABLE]
+        if fixed:
+            raise refuse("try.fixed", names=", ".join(fixed), variable=", ".join(VARIABLE))
         draft = self.draft.with_options(parse_options(options))
         resolved, plan, found = _judge(draft, self.material, self.machine)
         findings = preflight.allow([*found, *self.standing], self.allowed)

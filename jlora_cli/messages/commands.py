@@ -97,6 +97,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Start from an existing adapter instead of a fresh one.",
         "新規ではなく既存のアダプターから始めます。",
     ),
+    "help.train.try": (
+        "Train once for each value and combination, over one loaded base; the best is kept.",
+        "値の組み合わせごとに学習し、最良のアダプターを残します（ベースの読み込みは一度）。",
+    ),
     "help.train.allow": (
         "Let a run go on that preflight refuses for this finding; recorded.",
         "この項目で止められる学習を、あえて実行します（記録されます）。",

@@ -61,6 +61,49 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "mend what it names; what can be allowed: {known}",
         "指摘された点を直してください。許可できるのは {known} です",
     ),
+    "try.fixed": (
+        "--try cannot change {names}: base and rows are loaded once",
+        "--try では {names} を変えられません。ベースとデータは一度だけ読み込みます",
+    ),
+    "try.fixed.fix": (
+        "start a run for each, or choose among {variable}",
+        "それぞれ別に学習するか、{variable} から選んでください",
+    ),
+    "try.unknown": (
+        "--try {text} is not KEY=VALUE,VALUE{hint}",
+        "--try {text} は KEY=VALUE,VALUE の形ではありません{hint}",
+    ),
+    "try.unknown.fix": (
+        "write it like --try learning_rate=1e-4,5e-4",
+        "--try learning_rate=1e-4,5e-4 のように書いてください",
+    ),
+    "try.no_validation": (
+        "--try compares runs on held-out rows, and there are none",
+        "--try は検証データで比べますが、検証データがありません",
+    ),
+    "try.no_validation.fix": (
+        "hold some out with `jlora prepare DATA --validation 0.1 --output DIR`, or name a file with --validation",
+        "`jlora prepare DATA --validation 0.1 --output DIR` で分けるか、--validation でファイルを指定してください",
+    ),
+    "try.not_with": (
+        "--try cannot be used with {option}",
+        "--try は {option} と一緒に使えません",
+    ),
+    "try.not_with.fix": (
+        "leave one of the two out",
+        "どちらか一方を外してください",
+    ),
+    "try.stage": ("{number} of {of}: {settings}", "{number}/{of}: {settings}"),
+    "try.number": ("try", "試行"),
+    "try.settings": ("settings", "設定"),
+    "try.steps": ("steps", "ステップ"),
+    "try.loss": ("training loss", "学習損失"),
+    "try.validation": ("validation loss", "検証損失"),
+    "try.seconds": ("seconds", "秒"),
+    "try.best": (
+        "Best: {settings}. Its run folder is {output}; the others keep their records in {tries}.",
+        "最良: {settings}。実行フォルダーは {output}、ほかの記録は {tries} にあります。",
+    ),
     "train.preview": ("rows as they are trained", "学習される行の例"),
     "train.plan_column": ("plan", "計画"),
     "train.stage.loading": ("loading {model}", "{model} を読み込み中"),
