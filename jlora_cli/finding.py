@@ -31,6 +31,7 @@ SEVERITIES: dict[str, Severity] = {
     "special-tokens-in-text": "warning",
     "template-specials-split": "warning",
     "ids-outside-embedding": "error",
+    "profile-does-not-fit": "warning",
     "precision-unavailable": "warning",
     "quantization-unavailable": "error",
     "memory-exceeded": "warning",

@@ -27,7 +27,7 @@ from jlora_cli.plan import (
     settle_max_length,
 )
 from jlora_cli.preparing import DEMO_VALIDATION, find_validation, load_data
-from jlora_cli.profile import choose_profile
+from jlora_cli.profile import check_fit, choose_profile
 from jlora_cli.prompt import EncodedRows, Prompter, PromptFormat, choose_template, format_for
 from jlora_cli.run_folder import RECORD, choose_output, in_use, read_model_config, read_record
 from jlora_cli.tokenizer import Tokenizer, load_tokenizer
@@ -120,6 +120,7 @@ def propose(profile: str, options: Mapping[str, object], machine: Machine) -> Pr
     chosen, why = choose_profile(profile, machine)
     resolved = resolve(chosen.resolved_values(), parse_options(options))
     resolved, findings = settle(resolved, machine)
+    findings += check_fit(chosen.name, machine)
     base = _open_base(resolved.config.model)
     resolved, data, held_out = _read_rows(resolved)
     template = choose_template(resolved.config.template, base.tokenizer, data.examples)

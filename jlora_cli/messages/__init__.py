@@ -18,6 +18,7 @@ from jlora_cli.messages import (
     findings,
     machine,
     plan,
+    profiles,
     report,
     settings,
     tokenizer,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 AREAS = (
-    *(commands, settings, data, tokenizer, audit, machine, plan, findings, training),
+    *(commands, settings, profiles, data, tokenizer, audit, machine, plan, findings, training),
     *(answers, report),
 )
 LANGUAGES = ("en", "ja")
