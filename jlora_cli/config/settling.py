@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from jlora_cli.config.settings import AUTO
 from jlora_cli.finding import Finding, found
-from jlora_cli.machine import has_kernels
 from jlora_cli.messages import say
 
 if TYPE_CHECKING:
@@ -40,14 +39,11 @@ def training_gpu(machine: Machine) -> Gpu | None:
 
 
 def training_gpus(machine: Machine) -> tuple[Gpu, ...]:
-    """Every visible GPU that can train beside the first one; at most one but with CUDA or ROCm."""
-    first, torch = training_gpu(machine), machine.torch
-    if first is None or torch is None:
-        return ()
-    if first.kind == "mps":
-        return (first,)
-    alike = (gpu for gpu in machine.visible_gpus if gpu.kind == first.kind)
-    return tuple(gpu for gpu in alike if has_kernels(torch, gpu))
+    """Every GPU that can train beside the first one; at most one but with CUDA or ROCm."""
+    first = training_gpu(machine)
+    if first is None or first.kind == "mps":
+        return (first,) if first else ()
+    return tuple(gpu for gpu in machine.usable_gpus if gpu.kind == first.kind)
 
 
 def settle(resolved: Resolved, machine: Machine) -> tuple[Resolved, list[Finding]]:

@@ -23,6 +23,7 @@ from jlora_cli.messages import (
     settings,
     tokenizer,
     training,
+    when,
 )
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 AREAS = (
     *(commands, settings, profiles, data, tokenizer, audit, machine, plan, findings, training),
-    *(answers, report),
+    *(answers, report, when),
 )
 LANGUAGES = ("en", "ja")
 CATALOGUE: dict[str, tuple[str, str]] = {
