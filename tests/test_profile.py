@@ -363,6 +363,13 @@ def test_every_line_of_a_section_is_told_to_stand_at_the_top(write):
     assert "秘密" not in refused
 
 
+def test_what_has_no_plain_name_in_a_section_is_passed_over(write):
+    refused = refusal_of(write("training:\n  ? [a, b]\n  : 1\n  lr: 1e-4\n"))
+
+    assert refused.endswith("own.yaml: line 4: lr under training: nothing reads it there "
+                            "(unused-setting); write learning_rate at the top level")  # fmt: skip
+
+
 def test_sections_that_name_each_other_are_told_once(write):
     lines = ["a0: &a0 {lr: 1}"]
     lines += [f"a{n}: &a{n} {{x: *a{n - 1}, y: *a{n - 1}}}" for n in range(1, 60)]

@@ -224,6 +224,13 @@ def test_windows_has_no_worker_processes():
         (LAPTOP, 1, "no second GPU"),
         (XPU, 1, "no second GPU"),
         (replace(FOUR_A100, torch=CPU_TORCH), 1, "no second GPU"),
+        # Named by ids that nvidia-smi's rows do not tell: which ones is not known, how many is.
+        (
+            replace(FOUR_A100, environment={"CUDA_VISIBLE_DEVICES": "GPU-8a,GPU-3f"}),
+            2,
+            "the 2 GPUs",
+        ),
+        (replace(FOUR_A100, environment={"CUDA_VISIBLE_DEVICES": "GPU-8a"}), 1, "no second GPU"),
     ],
 )
 def test_processes_are_as_many_as_the_gpus_that_are_visible(machine, processes, reason):

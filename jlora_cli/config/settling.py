@@ -43,7 +43,11 @@ def training_gpus(machine: Machine) -> tuple[Gpu, ...]:
     first = training_gpu(machine)
     if first is None or first.kind == "mps":
         return (first,) if first else ()
-    return tuple(gpu for gpu in machine.usable_gpus if gpu.kind == first.kind)
+    alike = tuple(gpu for gpu in machine.usable_gpus if gpu.kind == first.kind)
+    # Where it names GPUs by their UUIDs, which a Machine does not know, all count as visible; how
+    # many are is told all the same.
+    named = machine.environment.get("CUDA_VISIBLE_DEVICES")
+    return alike[: len(named.split(","))] if named else alike
 
 
 def settle(resolved: Resolved, machine: Machine) -> tuple[Resolved, list[Finding]]:
