@@ -44,6 +44,7 @@ SEVERITIES: dict[str, Severity] = {
     "padding-wasted": "warning",
     "targets-match-nothing": "error",
     # of the machine and the place
+    "profile-does-not-fit": "warning",
     "precision-unavailable": "warning",
     "quantization-unavailable": "error",
     "memory-exceeded": "warning",

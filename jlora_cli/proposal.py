@@ -28,7 +28,7 @@ from jlora_cli.plan import (
     settle_max_length,
 )
 from jlora_cli.preparing import DEMO_VALIDATION, find_validation, load_data
-from jlora_cli.profile import choose_profile
+from jlora_cli.profile import check_fit, choose_profile
 from jlora_cli.prompt import Prompter, choose_template, differs_from_own, format_for
 from jlora_cli.run_folder import (
     ADAPTER_CONFIG,
@@ -194,6 +194,7 @@ def propose(
     chosen, why = choose_profile(profile, machine)
     resolved = resolve(chosen.resolved_values(), parse_options(options))
     resolved, findings = settle(resolved, machine)
+    findings += check_fit(chosen.name, machine)
     base = _open_base(resolved.config.model)
     resolved, data, held_out = _read_rows(resolved)
     template = choose_template(resolved.config.template, base.tokenizer, data.examples)

@@ -366,6 +366,15 @@ def test_4_bit_without_a_gpu_is_refused_and_told_with_the_rest(made):
     assert proposal.refused
 
 
+def test_a_profile_that_does_not_fit_is_warned_of_and_runs(made, tmp_path):
+    own = tmp_path / "自分.yaml"
+    own.write_text("extends: surface-cuda\n", encoding="utf-8")
+    proposal = made(profile=str(own))
+    assert (ids_of(proposal), proposal.refused) == (["profile-does-not-fit"], False)
+    assert proposal.findings[0].remedy == "use --profile cpu-small"
+    assert proposal.config.precision == "float32"
+
+
 def test_what_the_tokenizer_loses_is_told_with_the_rest(made, make_data):
     rows = [chat(n) for n in range(54)] + [chat(54, "＜／ｓ＞🐈")]
     proposal = made(data=make_data(rows), learning_rate="0.1")

@@ -135,12 +135,17 @@ class Machine:
         return tuple(chosen)
 
     @property
-    def usable_gpu(self) -> Gpu | None:
-        """The first GPU that the installed torch can use."""
+    def usable_gpus(self) -> tuple[Gpu, ...]:
+        """The GPUs that the installed torch can use."""
         torch = self.torch
         if torch is None or torch.error or torch.cuda_available is False or self.driver_too_old:
-            return None
-        return next((gpu for gpu in self.visible_gpus if has_kernels(torch, gpu)), None)
+            return ()
+        return tuple(gpu for gpu in self.visible_gpus if has_kernels(torch, gpu))
+
+    @property
+    def usable_gpu(self) -> Gpu | None:
+        """The first of them."""
+        return next(iter(self.usable_gpus), None)
 
     @property
     def driver_too_old(self) -> bool:

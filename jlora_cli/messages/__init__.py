@@ -18,18 +18,20 @@ from jlora_cli.messages import (
     findings,
     machine,
     plan,
+    profiles,
     report,
     settings,
     tokenizer,
     training,
+    when,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 AREAS = (
-    *(commands, settings, data, tokenizer, audit, machine, plan, findings, training),
-    *(answers, report),
+    *(commands, settings, profiles, data, tokenizer, audit, machine, plan, findings, training),
+    *(answers, report, when),
 )
 LANGUAGES = ("en", "ja")
 CATALOGUE: dict[str, tuple[str, str]] = {

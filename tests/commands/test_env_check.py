@@ -93,7 +93,7 @@ def test_it_speaks_japanese(run):
     done = run(SURFACE)
 
     assert "CPU 専用の版です" in done.stdout
-    assert "このマシンに合うプロファイル: cpu-small" in done.stdout
+    assert "このマシンに合うプロファイル: cpu, cpu-small" in done.stdout
 
 
 def test_json_is_one_document_with_facts_findings_and_profiles(run):

@@ -1,10 +1,4 @@
-"""The settings of a run: what they are, where each came from, and what "auto" became.
-
-`RunConfig` is the one list of settings; the options of `jlora train`, the keys of a profile and
-the run's record are all read from its fields. `resolve` merges (option beats profile beats
-default), `settle` turns every "auto" into a value with a reason. Both are pure: this room knows
-neither files nor devices nor the terminal.
-"""
+"""The one list of settings, how each is written, and where its value came from."""
 
 from __future__ import annotations
 
@@ -13,14 +7,12 @@ import math
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from jlora_cli.config.other_tools import own_name
 from jlora_cli.errors import JloraError
-from jlora_cli.finding import Finding, found
 from jlora_cli.messages import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-
-    from jlora_cli.machine import Machine
 
 Origin = Literal["option", "profile", "default", "auto"]
 AUTO = "auto"
@@ -149,6 +141,7 @@ class RunConfig:
     compile: bool = _setting(False, SWITCH)
     gradient_checkpointing: bool | str = _setting(AUTO, AUTO_SWITCH)
     workers: int | str = _setting(AUTO, _int(0, auto=True))
+    processes: int | str = _setting(1, _int(auto=True))
     seed: int = _setting(42, _int(0))
     evaluation_steps: int | str = _setting(AUTO, _int(auto=True))
     checkpoint_steps: int | str = _setting(AUTO, _int(auto=True))
@@ -193,6 +186,16 @@ def nearest(name: str, names: Iterable[str]) -> str:
     """A question after the one of `names` that is close to `name`; empty where none is."""
     near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
     return say("settings.did_you_mean", name=near[0]) if near else ""
+
+
+def write_instead(key: str, *others: str) -> str:
+    """What to write for `key`, which is no setting; empty where nothing is near.
+
+    It is jlora's word for another tool's, else the nearest of the settings and `others`.
+    """
+    plain = key.lower().replace("-", "_")
+    own = plain if plain in FIELDS else own_name(key)
+    return say("settings.write_instead", own=own) if own else nearest(key, (*FIELDS, *others))
 
 
 @dataclass(frozen=True)
@@ -256,7 +259,7 @@ def parse_options(options: Mapping[str, object]) -> dict[str, object]:
             continue
         flag = "--" + name.replace("_", "-")
         if name not in FIELDS:
-            faults.append(f"--set {name}: {say('settings.unknown')}{nearest(name, FIELDS)}")
+            faults.append(f"--set {name}: {say('settings.unknown')}{write_instead(name)}")
             continue
         try:
             values[name] = parse_setting(name, raw)
@@ -278,75 +281,3 @@ def resolve(profile: ProfileValues | None, options: Mapping[str, object]) -> Res
         sources[name] = Source("option", "--" + name.replace("_", "-"))
     merged: dict[str, Any] = {**from_profile, **options}
     return Resolved(RunConfig(**merged), sources)
-
-
-def settle(resolved: Resolved, machine: Machine) -> tuple[Resolved, list[Finding]]:
-    """Turn each "auto" that depends on the machine into a value, and say what cannot be.
-
-    Settings that depend on the data (max_length, warm-up, evaluation and checkpoint steps) stay
-    "auto" for the plan to settle.
-    """
-    reasons: dict[str, tuple[object, str]] = {}
-    findings: list[Finding] = []
-    config = resolved.config
-    gpu = machine.usable_gpu
-    cuda = gpu is not None and gpu.kind == "cuda"
-    precision, reason = _best_precision(machine)
-    if config.precision == AUTO:
-        reasons["precision"] = precision, reason
-    elif config.precision != precision and _unavailable(config.precision, machine):
-        values = {"asked": config.precision, "instead": precision, "reason": reason}
-        findings.append(found("precision-unavailable", **values))
-        reasons["precision"] = precision, reason
-    if config.quantization != "none" and not cuda:
-        findings.append(found("quantization-unavailable", quantization=config.quantization))
-    reasons |= _settle_helpers(config, machine, cuda=cuda)
-    return resolved.with_auto(reasons), findings
-
-
-def _settle_helpers(
-    config: RunConfig, machine: Machine, *, cuda: bool
-) -> dict[str, tuple[object, str]]:
-    """The settings that change speed and memory but not what is learned."""
-    reasons: dict[str, tuple[object, str]] = {}
-    if config.workers == AUTO:
-        reasons["workers"] = 0, say("settle.workers")
-    elif config.workers and machine.system == "Windows":
-        reasons["workers"] = 0, say("settle.workers_windows")
-    if config.optimizer == AUTO:
-        reasons["optimizer"] = "adamw", say("settle.optimizer")
-    elif config.optimizer != "adamw" and not cuda:
-        reasons["optimizer"] = "adamw", say("settle.optimizer_no_cuda", asked=config.optimizer)
-    if config.attention == AUTO:
-        reasons["attention"] = "sdpa", say("settle.attention")
-    if config.gradient_checkpointing == AUTO:
-        gpu = machine.usable_gpu
-        small = cuda and gpu is not None and gpu.memory_gib < _ROOMY_GIB
-        key = "settle.checkpointing_small" if small else "settle.checkpointing_off"
-        reasons["gradient_checkpointing"] = small, say(key)
-    return reasons
-
-
-_ROOMY_GIB = 30  # below this a GPU trades a third of its speed for room (not measured here)
-_BFLOAT16_FROM, _FLOAT16_FROM = (8, 0), (7, 0)
-
-
-def _best_precision(machine: Machine) -> tuple[str, str]:
-    gpu = machine.usable_gpu
-    if gpu is None or gpu.kind != "cuda":
-        return "float32", say("settle.precision_cpu")
-    if gpu.capability >= _BFLOAT16_FROM:
-        return "bfloat16", say("settle.precision_bfloat16", gpu=gpu.name)
-    if gpu.capability >= _FLOAT16_FROM:
-        return "float16", say("settle.precision_float16", gpu=gpu.name)
-    return "float32", say("settle.precision_old", gpu=gpu.name)
-
-
-def _unavailable(precision: str, machine: Machine) -> bool:
-    """True when this machine has no hardware for `precision` (float32 is everywhere)."""
-    gpu = machine.usable_gpu
-    if precision == "float32":
-        return False
-    if gpu is None or gpu.kind != "cuda":
-        return not (precision == "bfloat16" and machine.cpu_bfloat16)
-    return precision == "bfloat16" and gpu.capability < _BFLOAT16_FROM
