@@ -1,4 +1,4 @@
-"""Write what the documents say of the code: the profile table, and the page of settings.
+"""Write what the documents say of the code: the profile table, the settings, the findings.
 
     python tools/docs.py            # all of it, in place
     python tools/docs.py --check    # exit 1, naming what is stale
@@ -18,9 +18,11 @@ sys.path.insert(0, str(ROOT))  # the made-up machines lie among the tests
 
 from jlora_cli.commands.options import PANELS  # noqa: E402
 from jlora_cli.config import FIELDS, kind_of, resolve, settle  # noqa: E402
-from jlora_cli.messages import CATALOGUE, language, say, use_language  # noqa: E402
+from jlora_cli.finding import ALLOWABLE, SEVERITIES  # noqa: E402
+from jlora_cli.messages import CATALOGUE, LANGUAGES, language, say, use_language  # noqa: E402
 from jlora_cli.profile import load_profile  # noqa: E402
 from tests.machines import CASES, HOME  # noqa: E402
+from tools.explained import EXPLAINED  # noqa: E402
 
 Rewrite = Callable[[str], str]
 
@@ -151,10 +153,37 @@ def _shown(default: object) -> str:
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
 
 
+# -- the findings ---------------------------------------------------------------------------------
+
+PLACEHOLDER = re.compile(r"\{(\w+)[^}]*\}")
+
+
+def findings_page() -> str:
+    """One entry for every id that preflight, the audit or the guard may name."""
+    opening = f"# {say('docs.findings.title')}\n\n{say('docs.findings.intro')}\n"
+    return opening + "".join(map(_finding, sorted(SEVERITIES)))
+
+
+def _finding(id: str) -> str:
+    evidence, consequence, remedy = (
+        PLACEHOLDER.sub(r"*\1*", CATALOGUE[f"{id}.{part}"][LANGUAGES.index(language())])
+        for part in ("evidence", "consequence", "remedy")
+    )
+    severity = say(f"docs.findings.{SEVERITIES[id]}")
+    if id in ALLOWABLE:
+        severity += say("docs.findings.allowable", id=id)
+    return (
+        f"\n## {id}\n\n{severity}\n\n"
+        f"> {evidence}  \n> {consequence}  \n> → {remedy}\n\n"
+        f"{EXPLAINED[id][LANGUAGES.index(language())]}\n"
+    )
+
+
 # Each document in both languages: NAME.md and NAME.ja.md.
 GENERATED: dict[str, Rewrite] = {
     "README": between("profiles", profile_table),
     "docs/settings": whole(settings_page),
+    "docs/findings": whole(findings_page),
 }
 
 

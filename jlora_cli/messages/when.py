@@ -183,6 +183,22 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "docs.kind.texts": ("texts, as a list in a profile", "文字列（プロファイルではリスト）"),
     "docs.kind.switch": ("true or false", "true か false"),
     "docs.kind.or_auto": ("{kind}, or auto", "{kind}、または auto"),
+    "docs.findings.title": ("Findings of a training", "学習前後の指摘"),
+    "docs.findings.intro": (
+        "What `jlora train` may say before step 1, and while a run goes on. An *error* stops the "
+        "run: it could not do what was asked. A *warning* and a *note* are listed and go into the "
+        "run's record and report. The quotations show the sentences with their places to fill in.",
+        "`jlora train` が最初のステップの前と学習中に表示する指摘の一覧です。**エラー**は実行を止めます"
+        "（求められたことができないため）。**警告**と**注記**は一覧に表示され、記録とレポートに残ります。"
+        "引用部分は実際の文で、斜体は値が入る場所です。",
+    ),
+    "docs.findings.error": ("**Error.**", "**エラー**"),
+    "docs.findings.warning": ("**Warning.**", "**警告**"),
+    "docs.findings.note": ("**Note.**", "**注記**"),
+    "docs.findings.allowable": (
+        " `--allow {id}` makes it a warning.",
+        "（`--allow {id}` で警告になります）",
+    ),
     "docs.none": ("none", "なし"),
     "docs.profiles.profile": ("profile", "プロファイル"),
     "docs.profiles.about": ("for", "用途"),

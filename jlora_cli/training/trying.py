@@ -29,6 +29,10 @@ class Trial:
     settings: Mapping[str, str]
     proposal: Proposal
 
+    @property
+    def name(self) -> str:
+        return ", ".join(f"{name}={value}" for name, value in self.settings.items())
+
 
 def make_trials(proposal: Proposal, combinations: Sequence[Mapping[str, str]]) -> list[Trial]:
     """`proposal` once for each of `combinations`, each in a folder of its own under its output.
@@ -55,7 +59,8 @@ def try_all(output: Path, trials: Sequence[Trial], notify: Notify = ignore) -> d
     """
     base, records = None, []
     for number, trial in enumerate(trials, start=1):
-        notify(Stage("try.stage", {"number": number, "of": len(trials), **_named(trial)}))
+        values = {"number": number, "of": len(trials), "settings": trial.name}
+        notify(Stage("try.stage", values))
         run = prepare(trial.proposal, notify, Clock(), base=base)
         record = tell(run)
         if record["status"] != "finished":
@@ -66,10 +71,6 @@ def try_all(output: Path, trials: Sequence[Trial], notify: Notify = ignore) -> d
     table = _table(trials, records)
     best = min(range(len(records)), key=lambda at: table[at]["validation_loss"])
     return _keep(output, trials, records[best], table, best)
-
-
-def _named(trial: Trial) -> dict[str, str]:
-    return {"settings": ", ".join(f"{name}={value}" for name, value in trial.settings.items())}
 
 
 def _table(trials: Sequence[Trial], records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
