@@ -35,6 +35,9 @@ SEVERITIES: dict[str, Severity] = {
     "quantization-unavailable": "error",
     "memory-exceeded": "warning",
     "output-in-use": "error",
+    "loss-not-falling": "warning",
+    "out-of-memory": "warning",
+    "memory-spilled": "warning",
 }
 
 

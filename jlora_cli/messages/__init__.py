@@ -16,6 +16,7 @@ from jlora_cli.messages import (
     commands,
     data,
     findings,
+    live,
     machine,
     plan,
     report,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 AREAS = (
-    *(commands, settings, data, tokenizer, audit, machine, plan, findings, training),
+    *(commands, settings, data, tokenizer, audit, machine, plan, findings, live, training),
     *(answers, report),
 )
 LANGUAGES = ("en", "ja")
