@@ -49,6 +49,9 @@ SEVERITIES: dict[str, Severity] = {
     "quantization-unavailable": "error",
     "memory-exceeded": "warning",
     "output-in-use": "error",
+    "loss-not-falling": "warning",
+    "out-of-memory": "warning",
+    "memory-spilled": "warning",
 }
 # What can be overridden by `--allow`: the run can be done, and its owner may know better.
 ALLOWABLE = ("eos-not-supervised", "warmup-exceeds-run", "memory-exceeded")

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jlora_cli.events import Answered, Evaluated, Saved, Stage, StepDone, Typed, Warned
+from jlora_cli.events import Answered, Evaluated, Sampled, Saved, Stage, StepDone, Typed, Warned
 from jlora_cli.messages import say
 
 if TYPE_CHECKING:
@@ -356,10 +356,8 @@ class Teller:
             self._progress(
                 say("screen.answers"), event.done, event.total, f"{event.done}/{event.total}"
             )
-        elif isinstance(event, Evaluated):
-            note(say("screen.evaluated", step=event.step, loss=f"{event.loss:.4f}"))
-        elif isinstance(event, Saved):
-            note(say("screen.saved", step=event.step, path=event.path))
+        else:
+            note(_told(event))
 
     def _progress(self, name: str, done: int, total: int, state: str) -> None:
         if self._live is None:
@@ -378,6 +376,25 @@ class Teller:
             state=state,
             visible=done < total,
         )
+
+
+def _told(event: Evaluated | Sampled | Saved) -> str:
+    """What happened after a step, in a line."""
+    if isinstance(event, Evaluated):
+        return say("screen.evaluated", step=event.step, loss=f"{event.loss:.4f}")
+    if isinstance(event, Saved):
+        return say("screen.saved", step=event.step, path=event.path)
+    texts = {"prompt": _brief(event.prompt), "answer": _brief(event.answer)}
+    return say("screen.sampled", step=event.step, **texts)
+
+
+def _brief(text: str) -> str:
+    """The beginning of a text, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= _BRIEF else line[: _BRIEF - 1] + "…"
+
+
+_BRIEF = 32  # characters, which are two cells each in Japanese
 
 
 def _step_line(event: StepDone) -> str:

@@ -44,7 +44,11 @@ OF_THE_COMMAND = {
 def test_fields_options_and_profile_keys_are_the_same_set(tmp_path):
     options = set(inspect.signature(train).parameters) - OF_THE_COMMAND
     values = {name: FIELDS[name].default for name in FIELDS}
-    asked_for = {"max_steps": 5, "early_stopping_patience": 2}  # None is no value of theirs
+    asked_for = {
+        "max_steps": 5,
+        "early_stopping_patience": 2,
+        "sample_steps": 7,
+    }  # None is no value of theirs
     values |= {name: asked_for.get(name, "text") for name in FIELDS if values[name] is None}
     values |= {"lora_targets": ["auto"], "sample_prompts": ["こんにちは"]}
     every_key = tmp_path / "every.yaml"

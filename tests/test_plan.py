@@ -106,7 +106,7 @@ def test_the_training_loop_takes_the_planned_steps(rows, batch, accumulation, ep
 
     config = settled(batch_size=batch, gradient_accumulation_steps=accumulation, epochs=epochs)
     total = steps_of(config, rows)
-    order = steps(rows, batch_size=batch, accumulation=accumulation, seed=1, total_steps=total)
+    order = steps(rows, per_step=batch * accumulation, seed=1, total_steps=total)
     assert len(list(order)) == total == planned
 
 

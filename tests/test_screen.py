@@ -12,7 +12,7 @@ from rich.text import Text
 
 from jlora_cli import screen
 from jlora_cli.errors import JloraError
-from jlora_cli.events import Answered, Evaluated, Saved, Stage, StepDone, Warned
+from jlora_cli.events import Answered, Evaluated, Sampled, Saved, Stage, StepDone, Warned
 from jlora_cli.finding import Finding
 from jlora_cli.messages import use_language
 
@@ -273,6 +273,7 @@ def test_without_a_terminal_every_event_is_a_plain_line(capsys):
         teller.notify(step(2, 2))
         teller.notify(Evaluated(2, 0.34))
         teller.notify(Saved(2, "runs/髙﨑/step-000002"))
+        teller.notify(Sampled(2, "名前は\n何ですか？", "吾輩は猫である。名前はまだ無い。" * 3))
         teller.notify(Warned("[INST] は :cat: です"))
         teller.notify(Answered(1, 1))
 
@@ -284,6 +285,8 @@ def test_without_a_terminal_every_event_is_a_plain_line(capsys):
         "  step 2/2  loss 1.2346  lr 2.00e-04  1,234 tokens/s  1:15 left",
         "  validation after step 2: loss 0.3400",
         "  checkpoint of step 2: runs/髙﨑/step-000002",
+        "  answer after step 2: 名前は 何ですか？ → "
+        "吾輩は猫である。名前はまだ無い。吾輩は猫である。名前はまだ無い…",
         "! [INST] は :cat: です",
         "  answers 1/1",
     ]

@@ -153,6 +153,7 @@ class RunConfig:
     base_dropout: float = _setting(0.0, _float(high=0.99))
     train_on: str = _setting("all", _choice("all", "last"))
     sample_prompts: tuple[str, ...] = _setting((), TEXTS)
+    sample_steps: int | None = _setting(None, _int())
     output: str | None = _setting(None, TEXT)
 
 

@@ -16,6 +16,7 @@ from jlora_cli.messages import (
     commands,
     data,
     findings,
+    live,
     machine,
     plan,
     profiles,
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 AREAS = (
-    *(commands, settings, profiles, data, tokenizer, audit, machine, plan, findings, training),
-    *(answers, report, when),
+    *(commands, settings, profiles, data, tokenizer, audit, machine, plan, findings, live),
+    *(training, answers, report, when),
 )
 LANGUAGES = ("en", "ja")
 CATALOGUE: dict[str, tuple[str, str]] = {

@@ -213,6 +213,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "  validation after step {step}: loss {loss}",
         "  ステップ {step} 時点の検証損失: {loss}",
     ),
+    "screen.sampled": (
+        "  answer after step {step}: {prompt} → {answer}",
+        "  ステップ {step} 時点の回答: {prompt} → {answer}",
+    ),
     "screen.saved": (
         "  checkpoint of step {step}: {path}",
         "  ステップ {step} のチェックポイント: {path}",

@@ -10,6 +10,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "report.samples": ("Answers before and after", "学習前後の回答"),
     "report.prompt": ("prompt", "プロンプト"),
     "report.before": ("before", "学習前"),
+    "report.during": ("during", "学習中"),
+    "report.at_step": ("step {step}: {answer}", "ステップ {step}: {answer}"),
     "report.after": ("after", "学習後"),
     "report.findings": ("Findings", "指摘事項"),
     "report.settings": ("Settings", "設定"),

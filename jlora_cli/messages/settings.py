@@ -132,5 +132,9 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Prompts answered before and after.",
         "学習前後に回答させるプロンプト。",
     ),
+    "setting.sample_steps": (
+        "Answer them every so many steps too.",
+        "学習中にも回答させる間隔（ステップ）。",
+    ),
     "setting.output": ("The run folder.", "実行フォルダー。"),
 }

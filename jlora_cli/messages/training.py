@@ -130,37 +130,77 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "実行フォルダー: {output}\n"
         "次のコマンド: jlora chat {output}",
     ),
+    "train.found": (
+        "{evidence}. {consequence} To mend it: {remedy}",
+        "{evidence}。{consequence}対処: {remedy}",
+    ),
+    "train.sample_left_out": (
+        "memory ran out over the sample prompt “{prompt}”; it is left out",
+        "サンプルプロンプト「{prompt}」の回答中にメモリが不足したため、省きました",
+    ),
+    "guard.rows": ("{named} and {more} more", "{named}、ほか {more} 行"),
     "guard.loss_not_finite": (
         "the loss of step {step} is not a number; its rows: {rows}",
         "ステップ {step} の損失が数値になりませんでした。該当行: {rows}",
     ),
     "guard.loss_not_finite.fix": (
-        "lower --learning-rate, or try --precision float32; the last checkpoint is kept",
-        "--learning-rate を下げるか --precision float32 を試してください（直前のチェックポイントは残ります）",
+        "look at these rows, then train anew with a lower --learning-rate or --precision float32",
+        "該当行を確認し、--learning-rate を下げるか --precision float32 にして学習し直してください",
     ),
     "guard.gradient_not_finite": (
-        "the gradient of step {step} is not finite",
-        "ステップ {step} の勾配が有限の値になりませんでした",
+        "the gradient of step {step} is not finite; its rows: {rows}",
+        "ステップ {step} の勾配が有限の値になりませんでした。該当行: {rows}",
     ),
     "guard.gradient_not_finite.fix": (
-        "lower --learning-rate, or try --precision float32",
-        "--learning-rate を下げるか --precision float32 を試してください",
+        "look at these rows, then train anew with a lower --learning-rate or --precision float32",
+        "該当行を確認し、--learning-rate を下げるか --precision float32 にして学習し直してください",
+    ),
+    "guard.steps_skipped": (
+        "float16 overflowed in {count} steps in a row, the last one {step}; its rows: {rows}",
+        "float16 のオーバーフローで {count} ステップ続けて更新できませんでした（最後はステップ {step}）。"
+        "該当行: {rows}",
+    ),
+    "guard.steps_skipped.fix": (
+        "train anew with a lower --learning-rate, or with --precision bfloat16 or float32",
+        "--learning-rate を下げるか、--precision を bfloat16 か float32 にして学習し直してください",
+    ),
+    "guard.scale_at_floor": (
+        "float16 still overflows in step {step} with its loss scale down at {scale:g}; its rows: {rows}",
+        "ステップ {step} では損失スケールを {scale:g} まで下げても float16 がオーバーフローします。該当行: {rows}",
+    ),
+    "guard.scale_at_floor.fix": (
+        "train anew with --precision bfloat16 or float32",
+        "--precision を bfloat16 か float32 にして学習し直してください",
     ),
     "guard.out_of_memory": (
-        "memory ran out in step {step}, over {tokens} tokens in {rows} rows",
-        "ステップ {step} でメモリが不足しました（{rows} 行、{tokens} トークン）",
+        "memory ran out in step {step} with one row at a time; the longest has {tokens} tokens",
+        "ステップ {step} で 1 行ずつにしてもメモリが不足しました（最長の行は {tokens} トークン）",
     ),
     "guard.out_of_memory.fix": (
-        "halve --batch-size and double --gradient-accumulation-steps, or add --gradient-checkpointing; "
-        "both learn the same",
-        "--batch-size を半分、--gradient-accumulation-steps を 2 倍にするか、--gradient-checkpointing を付けてください"
-        "（学習内容は変わりません）",
+        "add --gradient-checkpointing, lower --max-length, or use a smaller or quantized base",
+        "--gradient-checkpointing を付けるか、--max-length を下げるか、小さいベースや量子化を使ってください",
     ),
     "guard.adapter_dead": (
         "after {step} steps no adapter weight has moved",
         "{step} ステップ経ってもアダプターの重みが変化していません",
     ),
     "guard.adapter_dead.fix": (
+        "check the learning rate and --lora-targets",
+        "学習率と --lora-targets を確認してください",
+    ),
+    "guard.result_not_finite": (
+        "the adapter is no result: {name} holds numbers that are not finite",
+        "アダプターを保存できません: {name} に有限でない値があります",
+    ),
+    "guard.result_not_finite.fix": (
+        "train anew with a lower --learning-rate or --precision float32",
+        "--learning-rate を下げるか --precision float32 にして学習し直してください",
+    ),
+    "guard.result_zero": (
+        "the adapter is no result: every lora_B tensor is zero, so it would change nothing",
+        "アダプターを保存できません: lora_B がすべてゼロで、何の効果もありません",
+    ),
+    "guard.result_zero.fix": (
         "check the learning rate and --lora-targets",
         "学習率と --lora-targets を確認してください",
     ),

@@ -25,6 +25,7 @@ from jlora_cli.events import Warned
 from jlora_cli.messages import say
 from jlora_cli.model import adapter_state
 from jlora_cli.run_folder import write_json
+from jlora_cli.training.randomness import put_back, random_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,13 +113,10 @@ def _save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
 
 
 def _state(trained: Trained) -> dict[str, Any]:
-    random = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        random["cuda"] = torch.cuda.get_rng_state()
     state = {
         "optimizer": trained.optimizer.state_dict(),
         "scheduler": trained.scheduler.state_dict(),
-        "random": random,
+        "random": random_state(),
     }
     scaler = _scaler(trained)
     return state if scaler is None else {**state, "scaler": scaler.state_dict()}
@@ -205,9 +203,7 @@ def restore(path: Path, trained: Trained) -> dict[str, torch.Tensor] | None:
             scaler.load_state_dict(state["scaler"])
         best = load_file(path / BEST) if (path / BEST).is_file() else None
         # Last, because everything before it may draw random numbers.
-        torch.set_rng_state(state["random"]["cpu"])
-        if "cuda" in state["random"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state(state["random"]["cuda"])
+        put_back(state["random"])
     except _UNREADABLE as error:
         raise _unreadable(path, error) from error
     return best

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from peft import PeftModel
 
     from jlora_cli.proposal import Proposal
+    from jlora_cli.training.step import Taken
 
 _PACKAGES = ("torch", "transformers", "peft", "tokenizers", "sentencepiece", "bitsandbytes")
 # Settings that decide what is learned. What only decides where and how fast may change between
@@ -54,7 +55,22 @@ class Progress:
     best_loss: float | None = None
     worse: int = 0
     validation_loss: float | None = None
+    # Of each step: its loss, and how many supervised tokens that is the mean of.
     losses: list[float] = field(default_factory=list)
+    supervised: list[int] = field(default_factory=list)
+    clipped: int = 0
+    # Rows that fit into memory at once, where they are fewer than were asked for.
+    micro_batch_size: int | None = None
+    findings: list[dict[str, str]] = field(default_factory=list)
+
+    def note(self, step: int, taken: Taken, *, tokens: int, seconds: float) -> None:
+        """A step was taken over so many tokens in so many seconds."""
+        self.step = step
+        self.tokens += tokens
+        self.seconds += seconds
+        self.losses.append(taken.loss)
+        self.supervised.append(taken.supervised)
+        self.clipped += taken.clipped
 
 
 @dataclass(frozen=True)
@@ -105,12 +121,15 @@ def build_record(
         "config": proposal.resolved.as_json(),
         "plan": proposal.plan.as_json(),
         "tokens": proposal.tokens,
-        "findings": [item.as_json() for item in proposal.findings],
+        "findings": [*(item.as_json() for item in proposal.findings), *progress.findings],
         "allowed": list(proposal.allowed),
         "data_fingerprint": proposal.data_fingerprint,
         **asdict(identity),
         "versions": {name: _version(name) for name in _PACKAGES},
-        "result": _result(progress, adapted, clock.seconds),
+        "result": {
+            **_result(progress, adapted, clock.seconds),
+            "micro_batch_size": progress.micro_batch_size or proposal.config.batch_size,
+        },
     }
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from jlora_cli.errors import JloraError, refuse
-from jlora_cli.events import Evaluated, Notify, Saved, Stage, StepDone, Warned, ignore
+from jlora_cli.events import Evaluated, Notify, Sampled, Saved, Stage, StepDone, Warned, ignore
 from jlora_cli.hub import find_model
 from jlora_cli.messages import say
 from jlora_cli.model import adapter_state, fingerprint
@@ -21,23 +21,23 @@ from jlora_cli.run_folder import RECORD, append_json, make_run_folder, write_jso
 from jlora_cli.training import checkpoints
 from jlora_cli.training.batches import steps
 from jlora_cli.training.checkpoints import Trained
-from jlora_cli.training.guard import Guard, is_out_of_memory
+from jlora_cli.training.fitting import MicroBatch
+from jlora_cli.training.guard import Guard, GuardError, check_result
 from jlora_cli.training.interruption import Interruption
 from jlora_cli.training.loading import as_loaded, go_on_from, load
-from jlora_cli.training.loss import make_batch, mean_loss, summed_loss
+from jlora_cli.training.loss import mean_loss
 from jlora_cli.training.optimizer import make_optimizer, make_scheduler
 from jlora_cli.training.record import Clock, Identity, Progress, build_card, build_record
 from jlora_cli.training.saving import keep_rows, sample_answers, save_adapter
+from jlora_cli.training.step import Stepper
+from jlora_cli.training.trend import Trend
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from accelerate import Accelerator
 
     from jlora_cli.config import RunConfig
-    from jlora_cli.prompt import Encoded
+    from jlora_cli.finding import Finding
     from jlora_cli.proposal import Proposal
-    from jlora_cli.training.batches import Batch
 
 
 def train(
@@ -57,6 +57,9 @@ def train(
     with Interruption() as interruption:
         try:
             return run.tell(interruption)
+        except GuardError as stop:
+            run.end_stopped(stop)
+            raise
         except JloraError as error:
             run.end("failed", problem=error.problem)
             raise
@@ -126,16 +129,35 @@ class Run:
         self.total_steps = proposal.plan.optimizer_steps
         self.progress = Progress()
         self.best: dict[str, torch.Tensor] | None = None
-        self.guard = Guard(trained.adapted, steps=self.total_steps)
+        self.micro_batch = MicroBatch(self.config.batch_size, self._find)
+        self.stepper = Stepper(
+            trained,
+            accelerator,
+            self.config,
+            pad_id=proposal.format.pad_id or 0,
+            guard=Guard(trained.adapted, steps=self.total_steps),
+            micro_batch=self.micro_batch,
+        )
+        per_epoch = math.ceil(len(proposal.train.rows) / self._rows_per_step)
+        self.trend = Trend(self.config, per_epoch=per_epoch, total=self.total_steps)
+
+    @property
+    def _rows_per_step(self) -> int:
+        return self.config.batch_size * self.config.gradient_accumulation_steps
 
     def restore(self, checkpoint: Path) -> None:
         """Put everything back as `checkpoint` has it; what was logged after it is forgotten."""
         self.best = checkpoints.restore(checkpoint, self.trained)
         self.progress = Progress(**checkpoints.read_progress(checkpoint)["progress"])
         step = self.progress.step
-        self.guard = Guard(self.trained.adapted, steps=self.total_steps - step)
+        self.micro_batch.rows = self.progress.micro_batch_size or self.config.batch_size
+        self.stepper.guard = Guard(self.trained.adapted, steps=self.total_steps - step)
         keep_rows(self.output / "metrics.jsonl", lambda row: row["step"] <= step)
-        keep_rows(self.output / "samples.jsonl", lambda row: row["when"] == "before" and step > 0)
+        # A run that begins anew answers anew; every run answers at its end.
+        keep_rows(
+            self.output / "samples.jsonl",
+            lambda row: row["when"] != "after" and row["step"] <= step and step > 0,
+        )
         self.notify(Stage("train.stage.resumed", {"step": step, "path": checkpoint}))
 
     def tell(self, interruption: Interruption) -> dict[str, Any]:
@@ -154,95 +176,74 @@ class Run:
 
     def _loop(self, interruption: Interruption) -> bool:
         """Optimizer steps until the end, an early stop or an interruption; True for the last."""
-        config, progress = self.config, self.progress
         order = steps(
             len(self.proposal.train.rows),
-            batch_size=config.batch_size,
-            accumulation=config.gradient_accumulation_steps,
-            seed=config.seed,
+            per_step=self._rows_per_step,
+            seed=self.config.seed,
             total_steps=self.total_steps,
         )
         self.trained.adapted.train()
-        for number, micro_batches in enumerate(order, start=1):
-            if number <= progress.step:
+        for number, chosen in enumerate(order, start=1):
+            if number <= self.progress.step:
                 continue
             if interruption.signal is not None:
                 return True
-            self._advance(number, micro_batches)
-            due = number % int(config.evaluation_steps) == 0 or number == self.total_steps
-            if due and self._evaluate():
+            self._advance(number, chosen)
+            if self._is_due(number, self.config.evaluation_steps, at_end=True) and self._evaluate():
                 self.notify(Warned(say("train.stopped_early", step=number)))
                 break
+            if self._is_due(number, self.config.sample_steps):
+                self._sample("during")
             # An interrupted run saves itself in a moment.
-            if number % int(config.checkpoint_steps) == 0 and interruption.signal is None:
+            if number % int(self.config.checkpoint_steps) == 0 and interruption.signal is None:
                 self._checkpoint()
         return False
 
-    def _advance(self, number: int, micro_batches: list[list[int]]) -> None:
+    def _is_due(self, number: int, every: int | str | None, *, at_end: bool = False) -> bool:
+        """Whether something happens after this step; at the last one only where that is said."""
+        if number == self.total_steps:
+            return at_end
+        return every is not None and number % int(every) == 0
+
+    def _advance(self, number: int, chosen: list[int]) -> None:
         """One optimizer step, told to whoever listens."""
-        progress, rows = self.progress, self.proposal.train.rows
+        progress = self.progress
+        rows = [self.proposal.train.rows[i] for i in chosen]
         before = time.monotonic()
-        batches = [self._batch([rows[i] for i in chosen]) for chosen in micro_batches]
         rate = float(self.trained.scheduler.get_last_lr()[0])
-        loss = self._step(number, batches)
-        self.trained.scheduler.step()
-        progress.step = number
-        progress.tokens += sum(batch.tokens for batch in batches)
-        progress.losses.append(loss)
-        progress.seconds += time.monotonic() - before
+        taken = self.stepper.take(number, rows)
+        seconds, tokens = time.monotonic() - before, sum(len(row.ids) for row in rows)
+        progress.note(number, taken, tokens=tokens, seconds=seconds)
+        self.micro_batch.watch(number, seconds=seconds, tokens=tokens)
         speed = progress.tokens / max(progress.seconds, 1e-9)
         left = progress.seconds / number * (self.total_steps - number)
-        event = StepDone(number, self.total_steps, loss, rate, speed, left)
+        event = StepDone(number, self.total_steps, taken.loss, rate, speed, left)
         self.notify(event)
         if number % self.config.logging_steps == 0:
             append_json(self.output / "metrics.jsonl", {"kind": "step", **asdict(event)})
+        self._judge()
 
-    def _batch(self, rows: Sequence[Encoded]) -> Batch:
-        pad_id = self.proposal.format.pad_id or 0
-        return make_batch(rows, packing=self.config.packing is True, pad_id=pad_id)
+    def _judge(self) -> None:
+        """Say once where the loss does not fall."""
+        if any(item["id"] == "loss-not-falling" for item in self.progress.findings):
+            return
+        finding = self.trend.judge(self.progress)
+        if finding is not None:
+            self._find(finding)
 
-    def _step(self, number: int, batches: list[Batch]) -> float:
-        """One optimizer step; returns the mean loss in nats per supervised token of all batches."""
-        supervised = max(1, sum(len(batch.targets) for batch in batches))
-        total = sum(self._learn(number, batch, supervised) for batch in batches)
-        adapted, optimizer, _ = self.trained
-        moved = [p for p in adapted.parameters() if p.requires_grad]
-        norm = float(self.accelerator.clip_grad_norm_(moved, self.config.max_grad_norm))
-        self.guard.check_gradient(norm, number, scaled=self.config.precision == "float16")
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        self.guard.check_adapter(number)
-        return total
-
-    def _learn(self, number: int, batch: Batch, supervised: int) -> float:
-        """Gradients of one micro-batch; returns its share of the step's loss."""
-        adapted = self.trained.adapted
-        try:
-            with self.accelerator.autocast():
-                loss = summed_loss(adapted, batch.to(adapted.device)) / supervised
-            value = float(loss.detach())
-            self.guard.check_loss(value, number, batch.origins)
-            self.accelerator.backward(loss)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            rows, tokens = len(batch.origins), batch.tokens
-            raise refuse("guard.out_of_memory", step=number, rows=rows, tokens=tokens) from error
-        return value
+    def _find(self, finding: Finding) -> None:
+        """A finding of the live run: told at once, and kept for the record."""
+        self.progress.findings.append(finding.as_json())
+        self.progress.micro_batch_size = self.micro_batch.rows
+        text = {"evidence": finding.evidence, "consequence": finding.consequence}
+        self.notify(Warned(say("train.found", **text, remedy=finding.remedy)))
 
     def _evaluate(self) -> bool:
         """Score the validation rows; True when the run should stop early."""
         rows, config, progress = self.proposal.validation.rows, self.config, self.progress
         if not rows:
             return False
-        with self.accelerator.autocast():
-            loss = mean_loss(
-                self.trained.adapted,
-                rows,
-                batch_size=config.batch_size,
-                packing=config.packing is True,
-                pad_id=self.proposal.format.pad_id or 0,
-            )
+        loss = self.micro_batch.fit(self._score, rows, step=progress.step)
         progress.validation_loss = loss
         event = Evaluated(progress.step, loss)
         self.notify(event)
@@ -253,6 +254,17 @@ class Run:
         else:
             progress.worse += 1
         return progress.worse > (config.early_stopping_patience or math.inf)
+
+    def _score(self, size: int) -> float:
+        """The mean loss over the validation rows, `size` of them at a time."""
+        with self.accelerator.autocast():
+            return mean_loss(
+                self.trained.adapted,
+                self.proposal.validation.rows,
+                batch_size=size,
+                packing=self.config.packing is True,
+                pad_id=self.proposal.format.pad_id or 0,
+            )
 
     # -- what stays --------------------------------------------------------------------------
 
@@ -284,15 +296,25 @@ class Run:
         self.notify(portable.event())
 
     def _sample(self, when: str) -> None:
-        """Answers to the sample prompts, greedy, beside those of the other end of the run."""
-        prompts = self.proposal.prompts
+        """Answers to the sample prompts, greedy, beside those of other times."""
+        prompts, step = self.proposal.prompts, self.progress.step
         if not prompts:
             return
-        self.notify(Stage(f"train.stage.sample_{when}", {"count": len(prompts)}))
+        if when != "during":
+            self.notify(Stage(f"train.stage.sample_{when}", {"count": len(prompts)}))
         with self.accelerator.autocast():
-            for row in sample_answers(self.trained.adapted, self.proposal):
-                told = {"when": when, "step": self.progress.step, **row}
-                append_json(self.output / "samples.jsonl", told)
+            for row in sample_answers(self.trained.adapted, self.proposal, self.notify):
+                append_json(self.output / "samples.jsonl", {"when": when, "step": step, **row})
+                if when == "during":
+                    self.notify(Sampled(step, row["prompt"], row["answer"]))
+
+    def end_stopped(self, stop: GuardError) -> None:
+        """Keep the state before the step that was given up, and write how the run ended."""
+        with suppress(JloraError):
+            if self.progress.step > 0:
+                check_result(adapter_state(self.trained.adapted))
+                self._checkpoint()
+        self.end("failed", problem=stop.problem, step=stop.step, rows=list(stop.rows))
 
     def end(self, status: str, **how: object) -> dict[str, Any]:
         """Write run.json, the last file of a run folder, and the report; returns the record."""
