@@ -253,7 +253,7 @@ def test_rows_too_long_are_dropped_and_told(made, make_data):
 
 def test_lower_casing_follows_the_models_name(made, make_base, monkeypatch):
     folder = Path(make_base())
-    monkeypatch.setattr("jlora_cli.proposal.find_model", lambda name, what: folder)
+    monkeypatch.setattr("jlora_cli.proposal.making.find_model", lambda name, what: folder)
     assert made(model="rinna/japanese-gpt2-small").format.lower_case is True
     assert made(model="org/name").format.lower_case is False
 
@@ -311,7 +311,7 @@ def test_another_template_than_the_models_own_is_told(made, make_base):
 
 def test_a_proposal_is_varied_without_encoding_anew(made, monkeypatch):
     proposal = made()
-    monkeypatch.setattr("jlora_cli.proposal.Prompter", None)
+    monkeypatch.setattr("jlora_cli.proposal.making.Prompter", None)
     other = proposal.varied({"learning_rate": "0.1", "epochs": "2"})
     assert (other.config.learning_rate, other.plan.optimizer_steps) == (0.1, 14)
     assert other.plan.warmup_steps == 1  # a tenth of 14, settled anew
@@ -388,7 +388,7 @@ def test_what_the_tokenizer_loses_is_told_with_the_rest(made, make_data):
 
 def test_the_stock_class_is_compared_on_the_rows_when_asked(made, monkeypatch):
     measured = {"class": "T5Tokenizer", "texts": 72, "differ": 3, "transformers": "5"}
-    monkeypatch.setattr("jlora_cli.proposal.stock_parity", lambda tokenizer, texts: measured)
+    monkeypatch.setattr("jlora_cli.proposal.values.stock_parity", lambda tokenizer, texts: measured)
     proposal = made()
     compared = proposal.with_stock_parity()
     assert compared.tokens == proposal.tokens | {"stock_parity": measured}

@@ -41,8 +41,12 @@ class Loaded(NamedTuple):
     accelerator: Accelerator
 
 
-def load(proposal: Proposal, folder: Path, adapter: Path | None) -> Loaded:
+def load(
+    proposal: Proposal, folder: Path, adapter: Path | None, base: PreTrainedModel | None = None
+) -> Loaded:
     """The base in `folder` with a fresh adapter, or with the one in `adapter` to go on from.
+
+    `base` is the one in `folder` where it is loaded already.
 
     Raises:
         JloraError: the base or the adapter cannot be used.
@@ -53,7 +57,9 @@ def load(proposal: Proposal, folder: Path, adapter: Path | None) -> Loaded:
         cpu=device == "cpu", mixed_precision=_MIXED.get(config.precision, "no")
     )
     placement = Placement(device, config.precision, config.quantization, config.attention)
-    base = load_base(folder, placement, dropout=config.base_dropout, tokenizer=proposal.tokenizer)
+    if base is None:
+        tokenizer, dropout = proposal.tokenizer, config.base_dropout
+        base = load_base(folder, placement, dropout=dropout, tokenizer=tokenizer)
     if config.gradient_checkpointing is True:
         base.gradient_checkpointing_enable({"use_reentrant": False})
         base.enable_input_require_grads()

@@ -26,7 +26,7 @@ from jlora_cli.training.guard import Guard, GuardError, check_result
 from jlora_cli.training.interruption import Interruption
 from jlora_cli.training.loading import as_loaded, go_on_from, load
 from jlora_cli.training.loss import mean_loss
-from jlora_cli.training.optimizer import make_optimizer, make_scheduler
+from jlora_cli.training.optimizer import make_optimizer, make_scheduler, remove_noise
 from jlora_cli.training.record import Clock, Identity, Progress, build_card, build_record
 from jlora_cli.training.saving import keep_rows, sample_answers, save_adapter
 from jlora_cli.training.step import Stepper
@@ -34,6 +34,7 @@ from jlora_cli.training.trend import Trend
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+    from transformers import PreTrainedModel
 
     from jlora_cli.config import RunConfig
     from jlora_cli.finding import Finding
@@ -53,7 +54,11 @@ def train(
         JloraError: the run cannot start, and nothing was written; or it had to be stopped, and
             what was reached is saved.
     """
-    run = prepare(proposal, notify, Clock(), resume=resume, from_adapter=from_adapter)
+    return tell(prepare(proposal, notify, Clock(), resume=resume, from_adapter=from_adapter))
+
+
+def tell(run: Run) -> dict[str, Any]:
+    """From the first answers of a prepared run to its record; see `train`."""
     with Interruption() as interruption:
         try:
             return run.tell(interruption)
@@ -70,10 +75,18 @@ def train(
             raise refuse("source.cannot_write", path=run.output, problem=problem) from error
 
 
-def prepare(
-    proposal: Proposal, notify: Notify, clock: Clock, *, resume: bool, from_adapter: str | None
+def prepare(  # noqa: PLR0913 - a run's ways to begin
+    proposal: Proposal,
+    notify: Notify,
+    clock: Clock,
+    *,
+    resume: bool = False,
+    from_adapter: str | None = None,
+    base: PreTrainedModel | None = None,
 ) -> Run:
     """Load all that a run needs, as it begins or as its newest checkpoint left it.
+
+    `base`: the model where it is loaded already, by a run that gave it back.
 
     Raises:
         JloraError: the base, the adapter to go on from or the checkpoint cannot be used; the run
@@ -94,7 +107,7 @@ def prepare(
     wanted = identity.as_json(proposal)
     checkpoint = checkpoints.find_to_resume(output, wanted, notify) if resume else None
     torch.manual_seed(proposal.config.seed)
-    adapted, accelerator = load(proposal, folder, adapter)
+    adapted, accelerator = load(proposal, folder, adapter, base)
     config = proposal.config
     optimizer = accelerator.prepare_optimizer(make_optimizer(adapted, config))
     scheduler = make_scheduler(optimizer, config, proposal.plan.optimizer_steps)
@@ -265,6 +278,12 @@ class Run:
                 packing=self.config.packing is True,
                 pad_id=self.proposal.format.pad_id or 0,
             )
+
+    def give_back_base(self) -> PreTrainedModel:
+        """The base without the adapter, for another run; this one is over."""
+        base: PreTrainedModel = self.trained.adapted.unload()
+        remove_noise(base)
+        return base
 
     # -- what stays --------------------------------------------------------------------------
 

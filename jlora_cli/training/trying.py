@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,37 +13,12 @@ from jlora_cli.training.record import Clock
 from jlora_cli.training.session import prepare, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from jlora_cli.events import Notify
-    from jlora_cli.proposal import Proposal
+    from jlora_cli.proposal import Trial
 
-FOLDER, TABLE = "tries", "tries.json"
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A combination of settings, and the run that they make."""
-
-    settings: Mapping[str, str]
-    proposal: Proposal
-
-    @property
-    def name(self) -> str:
-        return ", ".join(f"{name}={value}" for name, value in self.settings.items())
-
-
-def make_trials(proposal: Proposal, combinations: Sequence[Mapping[str, str]]) -> list[Trial]:
-    """`proposal` once for each of `combinations`, each in a folder of its own under its output.
-
-    Raises:
-        JloraError: a setting that cannot be used.
-    """
-    output = Path(proposal.config.output or "")
-    return [
-        Trial(one, proposal.varied({**one, "output": str(output / FOLDER / f"{number:02}")}))
-        for number, one in enumerate(combinations, start=1)
-    ]
+TABLE = "tries.json"
 
 
 def try_all(output: Path, trials: Sequence[Trial], notify: Notify = ignore) -> dict[str, Any]:
