@@ -14,9 +14,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "when.truncate": (
         "turns keeps a long conversation's end and leaves out its beginning; drop where an answer "
-        "without the beginning would be wrong. An answer is never cut in either.",
+        "without the beginning would be wrong. Neither cuts an answer; cut does, and is there only to "
+        "repeat a recipe that did.",
         "turns は長い対話の冒頭を外して末尾を残します。冒頭がないと回答が不正確になるデータでは drop に"
-        "します。どちらの場合も回答は途中で切りません。",
+        "します。どちらも回答を途中で切りません。cut は切るため、既存のレシピの再現だけに使います。",
     ),
     "when.train_on": (
         "all for conversations that are good throughout; last where earlier answers are context "
