@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import math
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -420,3 +421,95 @@ def test_a_run_is_told_in_japanese(run, session, tiny_base, rows):
     done = run("--model", tiny_base, "--data", rows)
     assert "損失は最初 3.500、84 ステップ中の最後の 10 では 1.250" in done.stderr
     assert Path("runs").exists() is False
+
+
+# --- --allow and --try ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trying(monkeypatch):
+    """`try_all` in place of the real one; remembers what it was to train."""
+    table = [
+        {"settings": {"epochs": n}, "validation_loss": loss, "train_loss": 1.0,
+         "optimizer_steps": 7, "seconds": 2.5}
+        for n, loss in (("1", 2.0), ("3", 1.25))
+    ]  # fmt: skip
+    result = {"optimizer_steps": 7}
+    made = SimpleNamespace(
+        calls=[], record={"status": "finished", "tries": table, "best_try": 2, "result": result}
+    )
+
+    def try_all(output, trials, notify):
+        made.calls.append((output, trials))
+        return made.record
+
+    module = SimpleNamespace(try_all=try_all)
+    monkeypatch.setitem(sys.modules, "jlora_cli.training.trying", module)
+    return made
+
+
+def test_what_is_tried_is_shown_in_one_table_and_the_best_is_named(run, trying, tiny_base, rows):
+    words = ["--model", tiny_base, "--data", rows, "--validation", rows, "--output", "猫"]
+    done = run(*words, "--try", "epochs=1,3")
+    ((output, trials),) = trying.calls
+    assert (done.exit_code, str(output)) == (0, "猫")
+    assert [trial.proposal.plan.optimizer_steps for trial in trials] == [7, 21]
+    assert [trial.proposal.config.output for trial in trials] == [
+        os.path.join("猫", "tries", number) for number in ("01", "02")
+    ]
+    assert "2 ✓" in done.stdout
+    assert "1.2500" in done.stdout
+    assert "Best: epochs=3. Its run folder is 猫" in done.stderr
+
+
+def test_tries_as_json_are_one_document(run, trying, tiny_base, rows):
+    words = ["--model", tiny_base, "--data", rows, "--validation", rows, "--json"]
+    done = run(*words, "--try", "epochs=1,3")
+    assert json.loads(done.stdout)["best_try"] == 2
+    planned = json.loads(run(*words, "--try", "epochs=1,3", "--dry-run").stdout)["tries"]
+    assert [one["plan"]["optimizer_steps"] for one in planned] == [7, 21]
+    assert len(trying.calls) == 1
+
+
+def test_an_interrupted_try_ends_with_the_signals_code(run, trying, tiny_base, rows):
+    trying.record |= {"status": "interrupted", "signal": 15, "output": "runs/tries/02"}
+    done = run("--model", tiny_base, "--data", rows, "--validation", rows, "--try", "epochs=1,3")
+    assert done.exit_code == 143
+
+
+def test_a_rehearsal_lists_the_tries(run, tiny_base, rows):
+    words = ["--model", tiny_base, "--data", rows, "--validation", rows, "--dry-run"]
+    done = run(*words, "--try", "learning_rate=1e-4,5e-4")
+    assert done.exit_code == 0
+    assert "learning_rate=5e-4" in done.stdout
+    refused = run(*words, "--try", "warmup_steps=2,100")
+    assert refused.exit_code == 1
+
+
+def test_one_try_that_cannot_be_run_stops_all_before_the_first(run, trying, tiny_base, rows):
+    words = ["--model", tiny_base, "--data", rows, "--validation", rows]
+    done = run(*words, "--try", "warmup_steps=2,100")
+    assert "warmup-exceeds-run" in done.exception.problem
+    assert trying.calls == []
+    resumed = run(*words, "--try", "epochs=1,2", "--resume", "--output", "猫")
+    assert isinstance(resumed.exception, JloraError)
+
+
+def test_what_is_allowed_is_run_and_told(run, session, tiny_base, rows):
+    words = ["--model", tiny_base, "--data", rows, "--warmup-steps", "100"]
+    assert "warmup-exceeds-run" in run(*words).exception.problem
+    done = run(*words, "--allow", "warmup-exceeds-run")
+    assert (done.exit_code, len(session.calls)) == (0, 1)
+    assert "! warmup-exceeds-run" in done.stderr
+
+
+def test_an_adapter_as_the_base_is_a_finding_in_json_too(run, tmp_path, rows):
+    (tmp_path / "tuned").mkdir()
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        (tmp_path / "tuned" / name).write_text(
+            '{"base_model_name_or_path": "猫"}', encoding="utf-8"
+        )
+    done = run("--model", "tuned", "--data", rows, "--dry-run", "--json")
+    (found,) = json.loads(done.stdout)["findings"]
+    assert (found["id"], found["severity"]) == ("base-is-adapter", "error")
+    assert isinstance(done.exception, JloraError)

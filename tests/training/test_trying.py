@@ -57,9 +57,8 @@ def test_every_combination_is_trained_over_one_loaded_base(asked, monkeypatch):
         {"learning_rate": "2e-2", "lora_targets": "attention"},
         {"learning_rate": "2e-2", "lora_targets": "query_key_value,dense"},
     ]
-    assert [e.values["number"] for e in events if isinstance(e, Stage) and e.name == "try.stage"] == [
-        1, 2, 3, 4,
-    ]  # fmt: skip
+    told = [e for e in events if isinstance(e, Stage) and e.name == "try.stage"]
+    assert [stage.values["number"] for stage in told] == [1, 2, 3, 4]
     assert {one["optimizer_steps"] for one in record["tries"]} == {4}
     losses = [one["validation_loss"] for one in record["tries"]]
     assert record["best_try"] == losses.index(min(losses)) + 1 >= 3  # 1e-5 learns next to nothing
@@ -86,9 +85,7 @@ def test_a_tried_run_is_the_run_that_it_would_be_alone(asked, tmp_path):
     alone = asked(**settings, output=str(tmp_path / "alone"))
     train(alone)
     # Before it runs one with noise on the embeddings and another kind of adapter.
-    _, record, _ = tried(
-        asked(learning_rate="2e-2"), "neftune_alpha=9,5", "lora_variant=lora,dora"
-    )
+    _, record, _ = tried(asked(learning_rate="2e-2"), "neftune_alpha=9,5", "lora_variant=lora,dora")
     last = record["tries"][3]
     record_alone = json.loads((tmp_path / "alone" / "run.json").read_text(encoding="utf-8"))
     assert last["settings"] == {"neftune_alpha": "5", "lora_variant": "dora"}
