@@ -455,7 +455,7 @@ def test_what_is_tried_is_shown_in_one_table_and_the_best_is_named(run, trying, 
     assert (done.exit_code, str(output)) == (0, "猫")
     assert [trial.proposal.plan.optimizer_steps for trial in trials] == [7, 21]
     assert [trial.proposal.config.output for trial in trials] == [
-        os.path.join("猫", "tries", number) for number in ("01", "02")
+        str(Path("猫", "tries", number)) for number in ("01", "02")
     ]
     assert "2 ✓" in done.stdout
     assert "1.2500" in done.stdout
