@@ -265,6 +265,17 @@ def test_the_same_rows_give_the_same_fingerprint(made, make_data):
     assert made(data=make_data([chat(1)], "other.jsonl")).data_fingerprint != first
 
 
+def test_a_packaged_profiles_attention_layers_are_named_as_the_architecture_does(made, tmp_path):
+    proposal = made(profile="surface-cuda")  # c_attn, on a GPT-NeoX
+    assert proposal.config.lora_targets == ("query_key_value",)
+    assert (
+        "the profile names another's (c_attn)" in proposal.resolved.sources["lora_targets"].reason
+    )
+    (tmp_path / "own.yaml").write_text("lora_targets: [c_attn]\n", encoding="utf-8")
+    assert "targets-match-nothing" in ids_of(made(profile=str(tmp_path / "own.yaml")))
+    assert "targets-match-nothing" in ids_of(made(profile="surface-cuda", lora_targets="c_attn"))
+
+
 # --- prompts answered before and after --------------------------------------------------------
 
 

@@ -135,6 +135,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "モデルの文脈長（指定は {asked}）",
     ),
     "settle.validation": ("lies beside the data", "データと一緒に置かれています"),
+    "settle.targets_renamed": (
+        "the attention layers of {architecture}; the profile names another's ({asked})",
+        "{architecture} の注意層（プロファイルは別のアーキテクチャの {asked} を指定）",
+    ),
     "settle.targets": ("all linear layers of {architecture}", "{architecture} の全線形層"),
     "plan.label.rows": ("training rows", "学習行"),
     "plan.label.tokens": ("tokens", "トークン"),

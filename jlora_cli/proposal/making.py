@@ -20,9 +20,10 @@ from jlora_cli.plan import (
     settle_max_length,
 )
 from jlora_cli.preparing import DEMO_VALIDATION, find_validation, load_data
-from jlora_cli.profile import check_fit, choose_profile
+from jlora_cli.profile import check_fit, choose_profile, profile_names
 from jlora_cli.prompt import Prompter, choose_template, differs_from_own, format_for
 from jlora_cli.proposal.values import Proposal, judge
+from jlora_cli.recipe import ATTENTION_LAYERS, attention_layers
 from jlora_cli.run_folder import (
     ADAPTER_CONFIG,
     choose_output,
@@ -157,9 +158,7 @@ def _settle_rest(resolved: Resolved, shape: Shape, template: str) -> Resolved:
         proven = shape.model_type in PACKING_PROVEN
         key = "settle.packing_on" if proven else "settle.packing_off"
         reasons["packing"] = proven, say(key, architecture=shape.model_type)
-    layers = known_layers(shape.model_type)
-    if config.lora_targets == ("auto",) and layers:
-        reasons["lora_targets"] = layers, say("settle.targets", architecture=shape.model_type)
+    reasons |= _settle_targets(resolved, shape.model_type)
     if config.template == "auto":
         key = "settle.template_model" if template == "model" else "settle.template_rows"
         reasons["template"] = template, say(key)
@@ -167,6 +166,26 @@ def _settle_rest(resolved: Resolved, shape: Shape, template: str) -> Resolved:
         output = choose_output(None, config.model or "")
         reasons["output"] = str(output), say("settle.output")
     return resolved.with_auto(reasons)
+
+
+def _settle_targets(resolved: Resolved, architecture: str) -> dict[str, tuple[object, str]]:
+    """`auto` by name, and a packaged profile's attention layers as this architecture names them.
+
+    A file of one's own says what it says: names that match nothing there are refused.
+    """
+    layers, asked = known_layers(architecture), resolved.config.lora_targets
+    source = resolved.sources["lora_targets"]
+    if not layers:
+        return {}
+    if asked == ("auto",):
+        return {"lora_targets": (layers, say("settle.targets", architecture=architecture))}
+    packaged = source.origin == "profile" and source.reason in profile_names()
+    if packaged and asked in ATTENTION_LAYERS.values() and not set(asked) & set(layers):
+        named = {"architecture": architecture, "asked": ", ".join(asked)}
+        return {
+            "lora_targets": (attention_layers(architecture), say("settle.targets_renamed", **named))
+        }
+    return {}
 
 
 def _encode(
