@@ -20,7 +20,7 @@ from jlora_cli.plan import (
     settle_max_length,
 )
 from jlora_cli.preparing import DEMO_VALIDATION, find_validation, load_data
-from jlora_cli.profile import check_fit, choose_profile, profile_names
+from jlora_cli.profile import check_fit, choose_profile, load_profile
 from jlora_cli.prompt import Prompter, choose_template, differs_from_own, format_for
 from jlora_cli.proposal.values import Proposal, judge
 from jlora_cli.recipe import ATTENTION_LAYERS, attention_layers
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from jlora_cli.config import RunConfig
     from jlora_cli.dataset import Example, Loaded
     from jlora_cli.machine import Machine
+    from jlora_cli.profile import Profile
     from jlora_cli.prompt import EncodedRows
 
 # Packed rows equal padded ones, and a test proves it, for these architectures.
@@ -64,7 +65,7 @@ def propose(
     template = choose_template(resolved.config.template, base.tokenizer, data.examples)
     format = format_for(base.tokenizer, template, base.model)
     prompter = Prompter(base.tokenizer, format)
-    draft = _settle_rest(resolved, base.shape, template)
+    draft = _settle_rest(resolved, base.shape, template, chosen)
     draft, material = _encode(draft, base, prompter, (data.examples, held_out))
     audited = audit(
         prompter, data.examples, material.train.rows, embedding=base.shape.vocabulary or None
@@ -150,7 +151,7 @@ def _settle_validation(resolved: Resolved) -> Resolved:
     return resolved.with_auto({"validation": (name, say("settle.validation"))})
 
 
-def _settle_rest(resolved: Resolved, shape: Shape, template: str) -> Resolved:
+def _settle_rest(resolved: Resolved, shape: Shape, template: str, profile: Profile) -> Resolved:
     """Settings whose "auto" depends on the model: packing, template, output."""
     config = resolved.config
     reasons: dict[str, tuple[object, str]] = {}
@@ -158,7 +159,7 @@ def _settle_rest(resolved: Resolved, shape: Shape, template: str) -> Resolved:
         proven = shape.model_type in PACKING_PROVEN
         key = "settle.packing_on" if proven else "settle.packing_off"
         reasons["packing"] = proven, say(key, architecture=shape.model_type)
-    reasons |= _settle_targets(resolved, shape.model_type)
+    reasons |= _settle_targets(resolved, shape.model_type, profile)
     if config.template == "auto":
         key = "settle.template_model" if template == "model" else "settle.template_rows"
         reasons["template"] = template, say(key)
@@ -168,18 +169,20 @@ def _settle_rest(resolved: Resolved, shape: Shape, template: str) -> Resolved:
     return resolved.with_auto(reasons)
 
 
-def _settle_targets(resolved: Resolved, architecture: str) -> dict[str, tuple[object, str]]:
+def _settle_targets(
+    resolved: Resolved, architecture: str, profile: Profile
+) -> dict[str, tuple[object, str]]:
     """`auto` by name, and a packaged profile's attention layers as this architecture names them.
 
-    A file of one's own says what it says: names that match nothing there are refused.
+    A file of one's own means the names that it writes: those that match nothing are refused.
     """
     layers, asked = known_layers(architecture), resolved.config.lora_targets
-    source = resolved.sources["lora_targets"]
     if not layers:
         return {}
     if asked == ("auto",):
         return {"lora_targets": (layers, say("settle.targets", architecture=architecture))}
-    packaged = source.origin == "profile" and source.reason in profile_names()
+    taken = resolved.sources["lora_targets"].origin == "profile" and profile.packaged is not None
+    packaged = taken and load_profile(profile.packaged or "").values.get("lora_targets") == asked
     if packaged and asked in ATTENTION_LAYERS.values() and not set(asked) & set(layers):
         named = {"architecture": architecture, "asked": ", ".join(asked)}
         return {
