@@ -192,12 +192,14 @@ def _unread(resolved: Resolved, plan: Plan, material: Material) -> Iterator[tupl
 def _overridden(resolved: Resolved) -> Iterator[tuple[str, str]]:
     """Settings that another one of the same hand makes void.
 
-    An option may override what a profile holds: that is what options are for.
+    An option may override what a profile holds, and a profile what it extends: that is what they
+    are for.
     """
     for name, other in (("epochs", "max_steps"), ("warmup_ratio", "warmup_steps")):
-        origin = resolved.sources[name].origin
-        set_twice = origin in ("option", "profile") and origin == resolved.sources[other].origin
-        if set_twice and getattr(resolved.config, other) is not None:
+        source, over = resolved.sources[name], resolved.sources[other]
+        both_options = source.origin == over.origin == "option"
+        in_one_file = source.origin == "profile" and source == over
+        if (both_options or in_one_file) and getattr(resolved.config, other) is not None:
             yield name, say("unused-setting.by", name=name, other=other)
 
 

@@ -276,6 +276,18 @@ def test_a_packaged_profiles_attention_layers_are_named_as_the_architecture_does
     assert "targets-match-nothing" in ids_of(made(profile="surface-cuda", lora_targets="c_attn"))
 
 
+def test_a_value_says_in_which_profile_it_stands(made, tmp_path):
+    (tmp_path / "mine.yaml").write_text("extends: cpu-small\nwarmup_steps: 3\n", encoding="utf-8")
+    proposal = made(profile="mine.yaml")
+    sources = {name: (s.origin, s.reason) for name, s in proposal.resolved.sources.items()}
+    assert sources["warmup_steps"] == ("profile", "mine.yaml")
+    assert sources["warmup_ratio"] == ("profile", "cpu-small")
+    assert ids_of(proposal) == []  # what extends a profile may override it
+    both = "warmup_steps: 3\nwarmup_ratio: 0.2\nlora_targets: [auto]\n"
+    (tmp_path / "mine.yaml").write_text(both, encoding="utf-8")
+    assert ids_of(made(profile="mine.yaml")) == ["unused-setting"]
+
+
 # --- prompts answered before and after --------------------------------------------------------
 
 

@@ -241,10 +241,14 @@ class Resolved:
 
 @dataclass(frozen=True)
 class ProfileValues:
-    """What `resolve` needs of a profile: checked values, and what to call where they stand."""
+    """What `resolve` needs of a profile: checked values, and what to call where they stand.
+
+    `origins` names the profile that an inherited value stands in; the others stand in `name`.
+    """
 
     name: str
     values: Mapping[str, object]
+    origins: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse_options(options: Mapping[str, object]) -> dict[str, object]:
@@ -274,11 +278,11 @@ def parse_options(options: Mapping[str, object]) -> dict[str, object]:
 
 def resolve(profile: ProfileValues | None, options: Mapping[str, object]) -> Resolved:
     """Merge checked values: option beats profile beats default; every value keeps its source."""
-    from_profile = dict(profile.values) if profile else {}
+    profile = profile or ProfileValues("", {})
     sources = {name: Source("default", say("settings.from_default")) for name in FIELDS}
-    for name in from_profile:
-        sources[name] = Source("profile", profile.name if profile else "")
+    for name in profile.values:
+        sources[name] = Source("profile", profile.origins.get(name, profile.name))
     for name in options:
         sources[name] = Source("option", "--" + name.replace("_", "-"))
-    merged: dict[str, Any] = {**from_profile, **options}
+    merged: dict[str, Any] = {**profile.values, **options}
     return Resolved(RunConfig(**merged), sources)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jlora_cli.config import ProfileValues, nearest
 from jlora_cli.errors import refuse
@@ -12,12 +13,16 @@ from jlora_cli.hub import is_here
 from jlora_cli.messages import say
 from jlora_cli.profile.reading import read_profile
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 @dataclass(frozen=True)
 class Profile:
     """A profile as read: `values` are checked, `path` is the file, `parent` is what it extends.
 
-    `packaged` is the packaged profile that it is, or that it extends at whatever distance.
+    `packaged` is the packaged profile that it is, or that it extends at whatever distance;
+    `origins` tell of inherited values in which profile they stand.
     """
 
     name: str
@@ -26,6 +31,7 @@ class Profile:
     values: dict[str, object]
     parent: str | None = None
     packaged: str | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     def about(self) -> str:
         """What it is for: of a packaged profile in the user's language, else as the file says."""
@@ -34,7 +40,7 @@ class Profile:
 
     def resolved_values(self) -> ProfileValues:
         """The values with those of the profiles that this one extends beneath them."""
-        return ProfileValues(self.name, self.values)
+        return ProfileValues(self.name, self.values, self.origins)
 
 
 def profiles_folder() -> Path:
@@ -69,7 +75,10 @@ def _load(name: str, seen: tuple[Path, ...]) -> Profile:
     parent = _load(_parent_name(read.parent, path), (*seen, path))
     values = {**parent.values, **read.values}
     description = read.description or parent.description
-    return Profile(name, path, description, values, read.parent, own or parent.packaged)
+    inherited = {key: parent.name for key in parent.values} | dict(parent.origins)
+    origins = {key: stands for key, stands in inherited.items() if key not in read.values}
+    packaged = own or parent.packaged
+    return Profile(name, path, description, values, read.parent, packaged, origins)
 
 
 def _parent_name(name: str, path: Path) -> str:
