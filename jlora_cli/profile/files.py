@@ -75,7 +75,7 @@ def _load(name: str, seen: tuple[Path, ...]) -> Profile:
     parent = _load(_parent_name(read.parent, path), (*seen, path))
     values = {**parent.values, **read.values}
     description = read.description or parent.description
-    inherited = {key: parent.name for key in parent.values} | dict(parent.origins)
+    inherited = dict.fromkeys(parent.values, parent.name) | dict(parent.origins)
     origins = {key: stands for key, stands in inherited.items() if key not in read.values}
     packaged = own or parent.packaged
     return Profile(name, path, description, values, read.parent, packaged, origins)
