@@ -84,8 +84,11 @@ def _check(asked: _Asked) -> _Checked:
 
 
 def _show(checked: _Checked) -> None:
-    from jlora_cli.commands import folding
-
+    try:
+        from jlora_cli.commands import folding
+    except ImportError:  # rich is broken: that is among the findings, so they come without it
+        screen.out(_paste(checked))
+        return
     width = folding.terminal_width()
     found = checked.found
     screen.findings([folding.folded(item, width) for item in found] if width else found)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from jlora_cli.diagnosis.abilities import bfloat16, bitsandbytes, trials, variable_length
 from jlora_cli.diagnosis.accelerator import gpu, torch
-from jlora_cli.diagnosis.packages import conflicts, missing, python, satisfies, versions
+from jlora_cli.diagnosis.packages import broken, conflicts, missing, python, satisfies, versions
 from jlora_cli.diagnosis.paste import anonymous, markdown
 from jlora_cli.diagnosis.room import disk, memory
 from jlora_cli.diagnosis.surroundings import hub, variables, windows
@@ -36,6 +36,7 @@ def diagnose(machine: Machine, wanted: Wanted | None = None) -> list[Finding]:
         torch,
         gpu,
         functools.partial(missing, wanted=wanted),
+        broken,
         versions,
         conflicts,
         trials,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jlora_cli.diagnosis.accelerator import facts
 from jlora_cli.finding import Finding, finding
-from jlora_cli.machine import Machine, install_line
+from jlora_cli.machine import Machine, reinstall_line, repair_torch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,16 +26,15 @@ def trials(machine: Machine) -> Iterator[Finding]:
 
     float16 and bfloat16 are not needed: jlora settles on them only where the hardware has them.
     """
-    failed = {trial.name: trial for trial in machine.trials if not trial.ok}
-    worked = [trial for trial in machine.trials if trial.ok]
+    made = [trial for trial in machine.trials if not trial.name.startswith("import ")]
+    failed = {trial.name: trial for trial in made if not trial.ok}
+    worked = [trial for trial in made if trial.ok]
     if worked and not any(name in failed for name in ESSENTIAL):
         names = ", ".join(trial.name for trial in worked)
         yield finding("trials", "ok", names=names, device=worked[0].device)
     basic = next((failed[name] for name in ESSENTIAL if name in failed), None)
     if basic:
-        yield finding(
-            "compute-fails", "error", lines=install_line(machine, ["torch"]), **_of(basic)
-        )
+        yield finding("compute-fails", "error", lines=repair_torch(machine), **_of(basic))
     if "compile" in failed:
         yield finding("compile-fails", "warning", **_of(failed["compile"]))
     if "varlen" in failed:
@@ -89,10 +88,6 @@ def bitsandbytes(machine: Machine) -> Iterator[Finding]:
 
 def _broken(machine: Machine, version: str, failed: list[Trial]) -> Finding:
     names = ", ".join(trial.name for trial in failed)
-    line = install_line(machine, ["bitsandbytes"])
-    if machine.manager == "uv":
-        line = line.replace(" install ", " install --reinstall-package bitsandbytes ", 1)
-    else:
-        line = line.replace(" install ", " install --upgrade --force-reinstall --no-deps ", 1)
+    line = reinstall_line(machine, ["bitsandbytes"])
     told = {"trials": names, "detail": failed[0].detail, "lines": line}
     return finding("bitsandbytes-broken", "error", version=version, **told)

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jlora_cli.diagnosis.packages import without_wheels
 from jlora_cli.finding import Finding, finding
-from jlora_cli.machine import Gpu, Machine, fitting_wheel, has_kernels, install_line
+from jlora_cli.machine import (
+    Gpu,
+    Machine,
+    fitting_wheel,
+    has_kernels,
+    install_line,
+    repair_torch,
+)
 from jlora_cli.messages import say
 
 if TYPE_CHECKING:
@@ -20,6 +28,8 @@ SHOWN_PROCESSES = 3
 def torch(machine: Machine) -> Iterator[Finding]:
     """Whether torch is there, can be imported, and is a build for this machine's GPU."""
     own = machine.torch
+    if own is None and without_wheels(machine):
+        return  # said with Python's own findings, and no line would help
     if own is None:
         yield finding("torch-missing", "error", lines=install_line(machine, ["torch"]))
         return
@@ -117,13 +127,14 @@ def _unusable(machine: Machine, gpu: Gpu) -> Iterator[Finding]:
         yield _old_driver(machine, gpu)
     if not own or not named or not own.build.startswith("cu"):
         return
-    lines = install_line(machine, ["torch"])
     if not has_kernels(own, gpu):
+        lines = install_line(machine, ["torch"])
         yield finding("architecture-missing", "error", lines=lines, **named, **facts(gpu))
     elif gpu.mig:
         yield finding("mig-empty", "error", gpu=gpu.name)
     elif not machine.driver_too_old:
         said = say("gpu-unusable.said", error=own.cuda_error) if own.cuda_error else ""
+        lines = repair_torch(machine)
         yield finding("gpu-unusable", "error", lines=lines, said=said, **named, **facts(gpu))
 
 

@@ -11,6 +11,7 @@ from jlora_cli.machine import (
     companion_line,
     install_line,
     plain_line,
+    reinstall_line,
     requirements,
 )
 from jlora_cli.messages import say
@@ -39,6 +40,11 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple([*numbers, 0, 0, 0, 0][:4])
 
 
+def without_wheels(machine: Machine) -> bool:
+    """Whether there is no torch for this Python: 32 bits, or a Mac that is no M-series one."""
+    return machine.bits == 32 or (machine.system, machine.architecture) == ("Darwin", "x86_64")
+
+
 def python(machine: Machine) -> Iterator[Finding]:
     """Its version, whether torch has wheels for it at all, and whether it stands apart."""
     version = _numbers(machine.python)[:2]
@@ -47,7 +53,7 @@ def python(machine: Machine) -> Iterator[Finding]:
     yield finding("python-version", severity, version=machine.python)
     if machine.bits == 32:
         yield finding("python-32bit", "error", version=machine.python)
-    if machine.system == "Darwin" and machine.architecture == "x86_64":
+    elif without_wheels(machine):
         yield finding("intel-mac", "error", cpu=machine.cpu)
     apart = machine.in_virtual_environment or machine.container
     lines = say(f"virtual-environment.lines.{machine.speaks}")
@@ -70,6 +76,21 @@ def missing(machine: Machine, *, wanted: Wanted | None) -> Iterator[Finding]:
         names=", ".join(absent),
         model=say("package-missing.model", names=", ".join(for_model)) if for_model else "",
         lines=install_line(machine, absent),
+    )
+
+
+def broken(machine: Machine) -> Iterator[Finding]:
+    """Packages that are installed and cannot be imported: half-installed, or for another Python."""
+    failed = [each for each in machine.trials if each.name.startswith("import ") and not each.ok]
+    if not failed:
+        return
+    names = [trial.name.removeprefix("import ") for trial in failed]
+    yield finding(
+        "package-broken",
+        "error",
+        names=", ".join(f"{name} {machine.packages.get(name, '?')}" for name in names),
+        detail=failed[0].detail,
+        lines=reinstall_line(machine, names),
     )
 
 

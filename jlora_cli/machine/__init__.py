@@ -13,6 +13,8 @@ from jlora_cli.machine.install import (
     install_line,
     joined,
     plain_line,
+    reinstall_line,
+    repair_torch,
     requirements,
 )
 from jlora_cli.machine.nvidia import parse_nvidia_smi
@@ -48,6 +50,8 @@ __all__ = [
     "parse_nvidia_smi",
     "plain_line",
     "read_machine",
+    "reinstall_line",
+    "repair_torch",
     "require_training_packages",
     "requirements",
 ]

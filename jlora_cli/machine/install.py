@@ -85,6 +85,17 @@ def plain_line(machine: Machine, asked: Iterable[str]) -> str:
     return f"{machine.installer} {verb} {' '.join(asked)}"
 
 
+def reinstall_line(machine: Machine, names: Sequence[str]) -> str:
+    """The line that installs the files of packages anew, and moves nothing that they need."""
+    asked = " ".join(map(_quoted, names))
+    if machine.manager == "poetry":
+        return f"poetry run python -m pip install --force-reinstall --no-deps {asked}"
+    if machine.manager == "uv":
+        which = " ".join(f"--reinstall-package {name}" for name in names)
+        return f"{machine.installer} install {which} {asked}"
+    return f"{machine.installer} install --force-reinstall --no-deps {asked}"
+
+
 def companion_line(machine: Machine, names: Sequence[str]) -> str:
     """The line that brings what is built for one torch alone (torchvision) to the torch there is.
 
@@ -107,27 +118,47 @@ def joined(machine: Machine, lines: str) -> str:
     return first + "".join(f"; if ($?) {{ {line} }}" for line in rest)
 
 
-def _torch_lines(machine: Machine) -> list[str]:
-    """How torch gets here; with a broken one its files first, then whatever it needs."""
+def repair_torch(machine: Machine) -> str:
+    """The lines for a torch that can be imported and yet does not work: another build, or anew."""
+    tag, _, index = _torch_source(machine)
+    version = machine.packages.get("torch")
+    own = machine.torch
+    if own is None or own.error or own.build != tag or not version or machine.manager == "poetry":
+        return "\n".join(_torch_lines(machine))
+    how = "--force-reinstall --no-deps"  # the version stays, and so do its needs
+    how = "--reinstall-package torch" if machine.manager == "uv" else how
+    return f'{machine.installer} install {how} "torch=={version}"{_from(index)}'
+
+
+def _torch_source(machine: Machine) -> tuple[str, str, str]:
+    """(tag, limit of versions, index) of the torch that fits; no index means the package index."""
     wheel = fitting_wheel(machine) or fitting_wheel(machine, any_driver=True)
     tag = wheel.tag if wheel else _index_without_nvidia(machine)
     limit = wheel.versions if wheel else ROCM_VERSIONS if tag == ROCM_TAG else ""
     default = tag in ("", "cu130", "cu132") and machine.system == "Linux"
     index = "" if default or not tag or machine.system == "Darwin" else f"{PYTORCH_INDEX}/{tag}"
+    return tag, limit, index
+
+
+def _from(index: str) -> str:
+    return f" --index-url {index}" if index else ""
+
+
+def _torch_lines(machine: Machine) -> list[str]:
+    """How torch gets here, or another in its place; a broken one's files first, then its needs."""
+    tag, limit, index = _torch_source(machine)
+    asked, uv = _quoted("torch", limit), machine.manager == "uv"
     if machine.manager == "poetry":
-        return _poetry_lines(tag, index, _quoted("torch", limit))
-    begin = f"{machine.installer} install"
-    asked = _quoted("torch", limit, _not_this_one(machine))
-    end = f"{asked} --index-url {index}" if index else asked
+        return _poetry_lines(tag, index, asked)
+    begin, end = f"{machine.installer} install", _from(index)
     if machine.torch is None:
-        return [f"{begin} {end}"]
-    uv = machine.manager == "uv"
-    if machine.torch.error:
-        whole = _quoted("torch", limit) + (f" --index-url {index}" if index else "")
-        if uv:
-            return [f"{begin} --reinstall-package torch {whole}"]
-        return [f"{begin} --force-reinstall --no-deps {whole}", f"{begin} {whole}"]
-    return [f"{begin} {'--upgrade-package torch' if uv else '--upgrade'} {end}"]
+        return [f"{begin} {asked}{end}"]
+    if not machine.torch.error:
+        how = "--upgrade-package torch" if uv else "--upgrade"
+        return [f"{begin} {how} {_quoted('torch', limit, _not_this_one(machine))}{end}"]
+    if uv:
+        return [f"{begin} --reinstall-package torch {asked}{end}"]
+    return [f"{begin} --force-reinstall --no-deps {asked}{end}", f"{begin} {asked}{end}"]
 
 
 def _poetry_lines(tag: str, index: str, asked: str) -> list[str]:
@@ -147,8 +178,7 @@ def _not_this_one(machine: Machine) -> str:
     has; nothing needs to leave it out, and `!=2.14.1` would leave out 2.14.1+cu126 too (PEP 440).
     """
     version = machine.packages.get("torch", "")
-    broken = machine.torch is None or machine.torch.error
-    return f"!={version}" if "+" in version and not broken else ""
+    return f"!={version}" if "+" in version else ""
 
 
 def _index_without_nvidia(machine: Machine) -> str:

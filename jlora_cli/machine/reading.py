@@ -14,7 +14,7 @@ from jlora_cli.machine import surroundings, system
 from jlora_cli.machine.nvidia import read_nvidia
 from jlora_cli.machine.packages import conflicts, installed_packages
 from jlora_cli.machine.torch_build import read_torch
-from jlora_cli.machine.trials import QUICK, SLOW, ask_torch
+from jlora_cli.machine.trials import HEAVY, LIGHT, QUICK, SLOW, ask_imports, ask_torch
 from jlora_cli.machine.values import Gpu, Machine
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ def read_machine(*, try_torch: bool = False, slow_trials: bool = False) -> Machi
     machine = _with_disks(_with_installer(_with_driver(machine, smi)), hub)
     if not try_torch:
         return machine
-    machine = replace(machine, conflicts=conflicts(machine.packages))
+    imported = (*LIGHT, *HEAVY) if slow_trials else LIGHT
+    imports = ask_imports([name for name in imported if name in machine.packages])
+    machine = replace(machine, conflicts=conflicts(machine.packages), trials=imports)
     return _tried(machine, slow=slow_trials)
 
 
@@ -106,4 +108,4 @@ def _tried(machine: Machine, *, slow: bool) -> Machine:
     divided = any(gpu.mig for gpu in machine.gpus)
     # Of a divided GPU the driver tells the whole, torch the instance that it was given.
     gpus = seen if seen and (divided or not machine.gpus) else machine.gpus
-    return replace(machine, torch=torch, gpus=gpus, trials=trials)
+    return replace(machine, torch=torch, gpus=gpus, trials=(*machine.trials, *trials))

@@ -6,6 +6,8 @@ segmentation fault, a hang) is told by the line that is missing.
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import json
 import sys
 import time
@@ -146,8 +148,6 @@ TRIALS: dict[str, Callable[[str], None]] = {
 
 def applies(name: str, about: dict[str, Any]) -> bool:
     """Whether a trial has a place on this machine."""
-    import importlib.util  # noqa: PLC0415
-
     on_cuda = about["device"] == "cuda"
     if name == "varlen":
         return on_cuda and tuple(about["gpus"][0][3]) >= VARLEN_FROM
@@ -157,23 +157,31 @@ def applies(name: str, about: dict[str, Any]) -> bool:
     return True
 
 
+def attempt(name: str, device: str, action: Callable[[], object]) -> None:
+    """Tell that `action` begins, do it, and tell how it went."""
+    tell(begin=name)
+    begun, detail = time.perf_counter(), ""
+    try:
+        action()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+        detail = (str(error) or type(error).__name__).strip().splitlines()[0]
+        detail = f"{type(error).__name__}: {detail}"
+    seconds = round(time.perf_counter() - begun, 3)
+    tell(name=name, ok=not detail, device=device, detail=detail, seconds=seconds)
+
+
 def main(names: list[str]) -> None:
-    """Tell about torch, then try each of `names` that applies."""
+    """Import each of `names` after "import"; else tell about torch and try each that applies."""
+    if names[:1] == ["import"]:
+        for name in names[1:]:
+            attempt(name, "cpu", functools.partial(importlib.import_module, name))
+        return
     about = about_torch()
     tell(torch=about)
     for name in names:
-        if not applies(name, about):
-            continue
-        tell(begin=name)
-        device = "cpu" if name.startswith("cpu-") else about["device"]
-        begun, detail = time.perf_counter(), ""
-        try:
-            TRIALS[name](device)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
-            detail = (str(error) or type(error).__name__).strip().splitlines()[0]
-            detail = f"{type(error).__name__}: {detail}"
-        seconds = round(time.perf_counter() - begun, 3)
-        tell(name=name, ok=not detail, device=device, detail=detail, seconds=seconds)
+        if applies(name, about):
+            device = "cpu" if name.startswith("cpu-") else about["device"]
+            attempt(name, device, functools.partial(TRIALS[name], device))
 
 
 if __name__ == "__main__":

@@ -146,10 +146,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "学習が CPU で行われ、何倍も遅くなります。",
     ),
     "mig-empty.remedy": (
-        "make instances, or end the division (both need an administrator):\n"
-        "sudo nvidia-smi mig -cgi 0 -C\nsudo nvidia-smi -mig 0",
-        "インスタンスを作るか、分割をやめてください（どちらも管理者の権限が必要です）:\n"
-        "sudo nvidia-smi mig -cgi 0 -C\nsudo nvidia-smi -mig 0",
+        "make one instance of the whole, or end the division with `sudo nvidia-smi -mig 0`:\n"
+        "sudo nvidia-smi mig -cgi 0 -C",
+        "全体を 1 つのインスタンスにするか、`sudo nvidia-smi -mig 0` で分割をやめてください:\n"
+        "sudo nvidia-smi mig -cgi 0 -C",
     ),
     "gpu-ok.ok": (
         "torch can use {gpu} ({memory:.1f} GiB, {free:.1f} free){also}.",

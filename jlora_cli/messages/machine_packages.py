@@ -105,6 +105,15 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "install versions that are supported:\n{lines}",
         "対応しているバージョンを入れてください:\n{lines}",
     ),
+    "package-broken.evidence": (
+        "Installed, but cannot be imported: {names}. {detail}",
+        "入っていますが、インポートできません: {names}（{detail}）",
+    ),
+    "package-broken.consequence": (
+        "Commands that need them stop with a Python error.",
+        "これらを使うコマンドは Python のエラーで止まります。",
+    ),
+    "package-broken.remedy": ("install them anew:\n{lines}", "入れ直してください:\n{lines}"),
     "package-conflict.evidence": (
         "Packages that do not fit each other: {conflicts}.",
         "互いに合わないパッケージがあります: {conflicts}",

@@ -162,6 +162,15 @@ def test_paste_is_markdown_without_user_host_and_tokens(run, monkeypatch):
     assert done.exit_code == 1
 
 
+def test_without_rich_the_findings_come_as_plain_text(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jlora_cli.commands.folding", None)
+    monkeypatch.delattr("jlora_cli.commands.folding")
+    done = run(SURFACE)
+
+    assert "- ✗ `torch-cpu-only`" in done.stdout
+    assert done.exit_code == 1
+
+
 def test_a_user_without_a_name_is_no_fault(run, monkeypatch):
     def nobody():
         raise OSError("No username set in the environment")

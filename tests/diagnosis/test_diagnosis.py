@@ -413,11 +413,14 @@ def test_what_worked_is_told_in_one_line():
 
 def test_a_product_that_fails_is_an_error_with_the_line_that_installs_torch():
     failed = ("matmul-float32", False, "cuda", "CUDA error: no kernel image is available")
-    found = by_id(tried(failed, ("attention", True, "cuda")))
+    found = by_id(tried(failed, ("attention", True, "cuda"),
+                        packages={**PACKAGES, "torch": "2.14.1"}))  # fmt: skip
 
     assert found["compute-fails"].severity == "error"
     assert "no kernel image" in found["compute-fails"].evidence
-    assert 'pip install --upgrade "torch>=2.11"' in found["compute-fails"].remedy
+    assert found["compute-fails"].remedy.endswith(
+        '\npip install --force-reinstall --no-deps "torch==2.14.1"'
+    )
     assert "trials" not in found
 
 
@@ -438,9 +441,7 @@ def test_bitsandbytes_that_loads_but_cannot_run_is_an_error():
 
     assert item.severity == "error"
     assert "4bit failed when tried: RuntimeError: libcudart" in item.evidence
-    assert item.remedy.endswith(
-        'pip install --upgrade --force-reinstall --no-deps "bitsandbytes>=0.48"'
-    )
+    assert item.remedy.endswith('pip install --force-reinstall --no-deps "bitsandbytes>=0.48"')
     of_uv = by_id(tried(failed, manager="uv", installer="uv pip"))["bitsandbytes-broken"]
     assert of_uv.remedy.endswith(
         'uv pip install --reinstall-package bitsandbytes "bitsandbytes>=0.48"'
@@ -464,7 +465,22 @@ def test_bitsandbytes_on_a_cpu_is_told_only_where_it_was_tried_and_failed():
     assert "SIGSEGV" in by_id(failed)["bitsandbytes-broken"].evidence
 
 
-# Packages that do not fit each other
+# Packages that cannot be imported, or do not fit each other
+
+
+def test_a_half_installed_package_is_installed_anew_with_nothing_else_moved():
+    broken = Trial("import sentencepiece", False, "cpu", "ImportError: DLL load failed")
+    found = by_id(a_machine(trials=(Trial("import typer", True, "cpu"), broken)))
+    poetry = a_machine(trials=(broken,), manager="poetry", installer="poetry")
+
+    assert found["package-broken"].evidence == (
+        "Installed, but cannot be imported: sentencepiece 0.2.3. ImportError: DLL load failed"
+    )
+    assert found["package-broken"].remedy.endswith(
+        '\npip install --force-reinstall --no-deps "sentencepiece>=0.2.1"'
+    )
+    assert "trials" not in found
+    assert "poetry run python -m pip install" in by_id(poetry)["package-broken"].remedy
 
 
 def test_torchvision_of_another_torch_is_moved_and_torch_stays():

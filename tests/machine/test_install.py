@@ -16,6 +16,7 @@ from jlora_cli.machine import (
     install_line,
     joined,
     plain_line,
+    repair_torch,
 )
 
 INDEX = "https://download.pytorch.org/whl"
@@ -76,8 +77,8 @@ UPGRADE = 'pip install --upgrade "torch>=2.11'
          f'{UPGRADE},<2.14,!=2.9+rocm6.4" --index-url {INDEX}/rocm7.2'),
         ("2.14.1+cu126", "cu126", {"container": True},
          f'{UPGRADE},!=2.14.1+cu126" --index-url {INDEX}/cu126'),
-        ("2.5.0+cu118", "cu118", {"container": True}, f'{UPGRADE},!=2.5.0+cu118"'),
         ("2.13.0+xpu", "xpu", {}, f'{UPGRADE},!=2.13.0+xpu" --index-url {INDEX}/xpu'),
+        ("2.5.0+cu118", "cu118", {"container": True}, f'{UPGRADE},!=2.5.0+cu118"'),
     ],
 )  # fmt: skip
 def test_a_torch_that_is_there_is_replaced_in_one_line(version, build, changes, line):
@@ -99,6 +100,25 @@ def test_a_torch_that_cannot_be_imported_is_installed_over_itself():
     ]  # fmt: skip
     of_uv = replace(of_pip, manager="uv", installer="uv pip")
     assert install_line(of_uv, ["torch"]) == f"uv pip install --reinstall-package torch {whole}"
+
+
+def test_a_torch_of_the_right_build_that_does_not_work_is_installed_over_itself():
+    right = a_machine(
+        gpus=(GTX1060,), torch=TorchBuild("2.14.1+cu126", "cu126"),
+        packages={"torch": "2.14.1+cu126"},
+    )  # fmt: skip
+    same = f'"torch==2.14.1+cu126" --index-url {INDEX}/cu126'
+
+    assert repair_torch(right) == f"pip install --force-reinstall --no-deps {same}"
+    by_uv = replace(right, manager="uv", installer="uv pip")
+    assert repair_torch(by_uv) == f"uv pip install --reinstall-package torch {same}"
+
+
+def test_a_torch_of_another_build_that_does_not_work_is_replaced():
+    wrong = a_machine(torch=TorchBuild("2.13.0", "xpu"), gpus=(GTX1060,))
+
+    assert repair_torch(wrong) == install_line(wrong, ["torch"])
+    assert "--upgrade" in repair_torch(wrong)
 
 
 @pytest.mark.parametrize(

@@ -35,12 +35,15 @@ def bare(monkeypatch):
     monkeypatch.setattr(reading, "read_nvidia", Smi)
     monkeypatch.setattr(reading, "read_torch", lambda: TorchBuild("2.13.0", "rocm7.2"))
     monkeypatch.setattr(reading, "conflicts", lambda packages: ())
+    monkeypatch.setattr(reading, "ask_imports", lambda names: ())
     return monkeypatch
 
 
 def test_try_torch_adds_what_torch_sees_and_what_works(bare):
     seen, trial = Gpu("MI300X", 192.0, 190.0, (9, 4), "rocm"), Trial("attention", True, "cuda")
+    imported = Trial("import typer", True, "cpu")
     bare.setattr(reading, "ask_torch", lambda torch, names: (torch, (seen,), (trial,)))
+    bare.setattr(reading, "ask_imports", lambda names: (imported,))
     bare.setattr(
         reading,
         "conflicts",
@@ -49,7 +52,7 @@ def test_try_torch_adds_what_torch_sees_and_what_works(bare):
     tried = reading.read_machine(try_torch=True)
 
     assert tried.usable_gpu == seen
-    assert tried.trials == (trial,)
+    assert tried.trials == (imported, trial)
     assert str(tried.conflicts[0]) == "torchvision 0.2: torch==2 (3)"
     assert reading.read_machine().gpus == ()
 
@@ -62,6 +65,18 @@ def test_slow_trials_are_made_only_when_asked_for(bare, slow, names):
 
     assert asked[-len(names) :] == list(names)
     assert ("compile" in asked) is slow
+
+
+def test_heavy_packages_are_imported_only_with_the_slow_trials(bare):
+    asked: list[list[str]] = []
+    bare.setattr(reading, "ask_imports", lambda names: asked.append(names) or ())
+    bare.setattr(reading, "ask_torch", lambda torch, names: (torch, (), ()))
+    packages = {"pyyaml": "6", "transformers": "5"}
+    bare.setattr(reading, "installed_packages", lambda: packages)
+    reading.read_machine(try_torch=True)
+    reading.read_machine(try_torch=True, slow_trials=True)
+
+    assert asked == [["pyyaml"], ["pyyaml", "transformers"]]
 
 
 def test_a_torch_that_is_missing_or_incomplete_is_not_asked(bare):

@@ -122,6 +122,25 @@ def test_a_detail_does_not_tell_the_home_folder(monkeypatch, tmp_path):
     assert told.trials == [Trial("4bit", ok=False, device="cuda", detail="~/x.so")]
 
 
+def test_packages_that_cannot_be_imported_are_named_and_the_rest_is_tried(fake):
+    fake("raise ImportError('DLL load failed')", package="yaml")
+    fake("import os; os._exit(3)", package="jinja2")
+    tried = trials.ask_imports(["pyyaml", "jinja2", "protobuf", "typer"])
+
+    assert [(trial.name, trial.ok, trial.detail) for trial in tried] == [
+        ("import pyyaml", False, "ImportError: DLL load failed"),
+        ("import jinja2", False, "exit 3"),
+        ("import protobuf", True, ""),
+        ("import typer", True, ""),
+    ]
+
+
+def test_a_python_that_cannot_start_imports_nothing(monkeypatch):
+    monkeypatch.setattr(trials.sys, "executable", "/no/such/python")
+
+    assert trials.ask_imports(["typer"]) == ()
+
+
 def a_torch(**changes):
     """A made-up torch for the child's own functions."""
     no = lambda *_: False  # noqa: E731
