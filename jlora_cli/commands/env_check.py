@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import platform
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
@@ -144,13 +143,14 @@ def _apply(lines: Mapping[str, list[str]], machine: Machine) -> None:
 
 def _paste(checked: _Checked) -> str:
     from jlora_cli.diagnosis import anonymous, markdown
+    from jlora_cli.machine import home_folder
 
     text = markdown(checked.machine, checked.found, version=__version__)
     try:
         user = getpass.getuser()
     except (OSError, KeyError, ImportError):  # a container whose user has no name
         user = ""
-    return anonymous(text, home=str(Path.home()), user=user, host=platform.node())
+    return anonymous(text, home=str(home_folder()), user=user, host=platform.node())
 
 
 def _document(checked: _Checked) -> dict[str, object]:

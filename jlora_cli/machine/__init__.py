@@ -20,6 +20,7 @@ from jlora_cli.machine.install import (
 from jlora_cli.machine.nvidia import parse_nvidia_smi
 from jlora_cli.machine.reading import read_machine
 from jlora_cli.machine.required import require_training_packages
+from jlora_cli.machine.surroundings import home_folder
 from jlora_cli.machine.values import (
     Conflict,
     Gpu,
@@ -45,6 +46,7 @@ __all__ = [
     "companion_line",
     "fitting_wheel",
     "has_kernels",
+    "home_folder",
     "install_line",
     "joined",
     "parse_nvidia_smi",

@@ -89,7 +89,7 @@ def _with_installer(machine: Machine) -> Machine:
 
 def _with_disks(machine: Machine, hub: Hub) -> Machine:
     cache = system.free_disk(Path(hub.cache).expanduser())
-    output = system.free_disk(Path.cwd())
+    output = system.free_disk(Path())
     known = [free for free in (cache, output) if free is not None]
     return replace(
         machine,

@@ -34,9 +34,17 @@ def misleading_variables(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def home_folder() -> Path:
+    """The user's home; the root where a container's user has none."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/")
+
+
 def without_home(text: str) -> str:
     """`text` with the home folder, which tells the user's name, written as "~"."""
-    home = str(Path.home())
+    home = str(home_folder())
     return text.replace(home, "~") if len(home) > 1 else text
 
 
@@ -55,7 +63,7 @@ def read_hub(environment: Mapping[str, str]) -> Hub:
 
 
 def _under_cache(environment: Mapping[str, str], name: str) -> str:
-    return str(Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache", name))
+    return str(Path(environment.get("XDG_CACHE_HOME") or home_folder() / ".cache", name))
 
 
 def read_shell(environment: Mapping[str, str], system: str) -> str:

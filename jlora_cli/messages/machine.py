@@ -84,8 +84,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "ファイルが不完全です",
     ),
     "machine.torch-slow": (
-        "importing it took more than {seconds} seconds",
-        "インポートに {seconds} 秒以上かかりました",
+        "it took more than {seconds} seconds",
+        "{seconds} 秒たっても終わりませんでした",
     ),
     "machine.torch-silent": ("it ended without an answer", "応答せずに終了しました"),
     # The asked profile

@@ -111,6 +111,16 @@ def test_variables_are_shown_without_secrets_and_without_the_home_folder(monkeyp
     }
 
 
+def test_a_container_s_user_may_have_no_home(monkeypatch):
+    def none():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", none)
+
+    assert surroundings.without_home("/usr/lib") == "/usr/lib"
+    assert Path(surroundings.read_hub({}).cache) == Path("/.cache/huggingface/hub")
+
+
 def test_the_root_folder_is_no_home(monkeypatch):
     monkeypatch.setattr(Path, "home", lambda: Path("/"))
 

@@ -164,3 +164,13 @@ def test_free_disk_is_that_of_the_nearest_folder_there_is(tmp_path, monkeypatch)
 
     monkeypatch.setattr(system.shutil, "disk_usage", gone)
     assert system.free_disk(Path("Z:/runs")) is None
+
+
+def test_a_working_folder_that_was_deleted_has_no_disk(tmp_path, monkeypatch):
+    def gone(self):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "is_dir", lambda self: False)
+    monkeypatch.setattr(Path, "absolute", gone)
+
+    assert system.free_disk(Path()) is None
