@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from jlora_cli.machine import Machine
 
 UTF8 = 65001
-# transformers 5 and huggingface_hub 1 read none of these; their files are looked for elsewhere.
-FORGOTTEN = ("TRANSFORMERS_CACHE", "TRANSFORMERS_OFFLINE", "PYTORCH_TRANSFORMERS_CACHE")
+# transformers 5 and huggingface_hub 1 and 2 read neither; files are looked for elsewhere.
+FORGOTTEN = ("TRANSFORMERS_CACHE", "PYTORCH_TRANSFORMERS_CACHE")
+OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")  # as huggingface_hub reads them
 
 
 def variables(machine: Machine) -> Iterator[Finding]:
@@ -52,8 +53,9 @@ def hub(machine: Machine, *, wanted: Wanted | None) -> Iterator[Finding]:
     own = machine.hub
     if own.offline:
         here = wanted is not None and wanted.cached
-        lines = unset(machine, "HF_HUB_OFFLINE")
-        yield finding("hub-offline", "ok" if here else "warning", cache=own.cache, lines=lines)
+        name = next((each for each in OFFLINE if machine.environment.get(each)), OFFLINE[0])
+        named = {"variable": name, "cache": own.cache, "lines": unset(machine, name)}
+        yield finding("hub-offline", "ok" if here else "warning", **named)
     elif own.endpoint != type(own).endpoint:
         lines = unset(machine, "HF_ENDPOINT")
         yield finding("hub-endpoint", "warning", endpoint=own.endpoint, lines=lines)

@@ -54,10 +54,11 @@ def read_hub(environment: Mapping[str, str]) -> Hub:
     cache = environment.get("HF_HUB_CACHE") or str(Path(home, "hub"))
     token_file = Path(environment.get(SECRET_PLACE) or Path(home, "token")).expanduser()
     named = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+    offline = environment.get("HF_HUB_OFFLINE") or environment.get("TRANSFORMERS_OFFLINE") or ""
     return Hub(
         cache=without_home(cache),
         endpoint=re.sub(r"//[^/@]*@", "//", environment.get("HF_ENDPOINT") or Hub.endpoint),
-        offline=environment.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"},
+        offline=offline.upper() in {"1", "ON", "YES", "TRUE"},
         token=any(environment.get(name) for name in named) or token_file.is_file(),
     )
 

@@ -32,7 +32,7 @@ QUICK = (
     *("varlen", "4bit", "8bit"),
 )
 # A package's module, where its name is another. Imported in a child too: half-installed, its
-# metadata is there and its import fails (measured, all of LIGHT: 0.3 s; of HEAVY: 9 s).
+# metadata is there and its import fails (two busy cores: all of LIGHT 0.3-0.6 s, HEAVY 21-26 s).
 MODULES = {"pyyaml": "yaml", "protobuf": "google.protobuf"}
 LIGHT = (
     *("pyyaml", "jinja2", "sentencepiece", "protobuf", "tokenizers", "safetensors"),

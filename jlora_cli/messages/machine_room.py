@@ -77,16 +77,16 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "torch が毎回ドライバーにメモリを要求するため、何倍も遅くなります。",
     ),
     "variable.why.ignored": (
-        "Nothing reads it any more; HF_HOME, HF_HUB_CACHE and HF_HUB_OFFLINE took its place.",
-        "現在は使われていません。代わりに HF_HOME、HF_HUB_CACHE、HF_HUB_OFFLINE を使います。",
+        "Nothing reads it any more; HF_HOME and HF_HUB_CACHE took its place.",
+        "現在は使われていません。代わりに HF_HOME と HF_HUB_CACHE を使います。",
     ),
     "hub-offline.ok": (
-        "The model hub is off (HF_HUB_OFFLINE); the model is in {cache}.",
-        "モデル Hub への接続は無効です（HF_HUB_OFFLINE）。モデルは {cache} にあります。",
+        "The model hub is off ({variable}); the model is in {cache}.",
+        "モデル Hub への接続は無効です（{variable}）。モデルは {cache} にあります。",
     ),
     "hub-offline.evidence": (
-        "The model hub is switched off (HF_HUB_OFFLINE).",
-        "モデル Hub への接続が無効です（HF_HUB_OFFLINE）。",
+        "The model hub is switched off ({variable}).",
+        "モデル Hub への接続が無効です（{variable}）。",
     ),
     "hub-offline.consequence": (
         "Only models that are already in {cache} can be used.",

@@ -564,6 +564,8 @@ def test_an_offline_hub_is_fine_for_a_model_that_is_here():
     assert item.severity == "warning"
     assert item.remedy.endswith("\nunset HF_HUB_OFFLINE")
     assert by_id(offline, Wanted("m", cached=True))["hub-offline"].severity == "ok"
+    older = a_machine(hub=Hub(offline=True), environment={"TRANSFORMERS_OFFLINE": "1"})
+    assert by_id(older)["hub-offline"].remedy.endswith("\nunset TRANSFORMERS_OFFLINE")
 
 
 def test_another_hub_is_named():

@@ -145,6 +145,8 @@ def test_the_hub_is_read_by_its_own_rules(home):
 
     assert usual == Hub(cache=hub_cache(".cache", "huggingface", "hub"))
     assert (Path(moved.cache), moved.offline) == (Path("/data/hf/hub"), True)
+    assert surroundings.read_hub({"TRANSFORMERS_OFFLINE": "1"}).offline
+    assert not surroundings.read_hub({"HF_HUB_OFFLINE": "0", "TRANSFORMERS_OFFLINE": "1"}).offline
     assert surroundings.read_hub({"HF_HUB_CACHE": "/data/hub"}).cache == "/data/hub"
     assert surroundings.read_hub({"XDG_CACHE_HOME": "/c"}).cache == str(Path("/c/huggingface/hub"))
 
