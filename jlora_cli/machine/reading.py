@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from jlora_cli.machine.values import Hub
 
 
+_UNTOLD = ("rocm", "xpu")
+
+
 def read_machine(*, try_torch: bool = False, slow_trials: bool = False) -> Machine:
-    """What this machine is, in well under a second.
+    """What this machine is, in well under a second (with an AMD or Intel GPU after torch's import).
 
     `try_torch` also asks torch what it sees and tries what training needs, in a process of its
     own, and holds the packages' needs against each other; `slow_trials` tries torch.compile and
@@ -60,7 +63,7 @@ def read_machine(*, try_torch: bool = False, slow_trials: bool = False) -> Machi
     )
     machine = _with_disks(_with_installer(_with_driver(machine, smi)), hub)
     if not try_torch:
-        return machine
+        return _with_untold_gpus(machine)
     imported = (*LIGHT, *HEAVY) if slow_trials else LIGHT
     imports = ask_imports([name for name in imported if name in machine.packages])
     machine = replace(machine, conflicts=conflicts(machine.packages), trials=imports)
@@ -97,6 +100,15 @@ def _with_disks(machine: Machine, hub: Hub) -> Machine:
         output_free_gib=output,
         disk_free_gib=min(known, default=0.0),
     )
+
+
+def _with_untold_gpus(machine: Machine) -> Machine:
+    """The machine with the AMD or Intel GPUs of its torch, which no quick tool tells of."""
+    torch = machine.torch
+    if machine.gpus or torch is None or torch.error or not torch.build.startswith(_UNTOLD):
+        return machine
+    torch, seen, _ = ask_torch(torch, ())
+    return replace(machine, torch=torch, gpus=seen)
 
 
 def _tried(machine: Machine, *, slow: bool) -> Machine:

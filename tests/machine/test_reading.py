@@ -57,6 +57,21 @@ def test_try_torch_adds_what_torch_sees_and_what_works(bare):
     assert reading.read_machine().gpus == ()
 
 
+def test_of_a_torch_for_amd_its_gpus_are_always_asked(bare):
+    seen = Gpu("MI300X", 192.0, 190.0, (9, 4), "rocm")
+    asked = []
+    bare.setattr(reading, "read_torch", lambda: TorchBuild("2.13.0+rocm6.4", "rocm6.4"))
+
+    def ask_torch(torch, names):
+        asked.append(names)
+        return torch, (seen,), ()
+
+    bare.setattr(reading, "ask_torch", ask_torch)
+
+    assert reading.read_machine().usable_gpu == seen
+    assert asked == [()]
+
+
 @pytest.mark.parametrize(("slow", "names"), [(False, reading.QUICK), (True, reading.SLOW)])
 def test_slow_trials_are_made_only_when_asked_for(bare, slow, names):
     asked = []
