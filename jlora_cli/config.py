@@ -149,6 +149,7 @@ class RunConfig:
     compile: bool = _setting(False, SWITCH)
     gradient_checkpointing: bool | str = _setting(AUTO, AUTO_SWITCH)
     workers: int | str = _setting(AUTO, _int(0, auto=True))
+    processes: int | str = _setting(1, _int(auto=True))
     seed: int = _setting(42, _int(0))
     evaluation_steps: int | str = _setting(AUTO, _int(auto=True))
     checkpoint_steps: int | str = _setting(AUTO, _int(auto=True))
@@ -296,6 +297,10 @@ def settle(resolved: Resolved, machine: Machine) -> tuple[Resolved, list[Finding
     if config.quantization != "none" and not cuda:
         findings.append(found("quantization-unavailable", quantization=config.quantization))
     reasons |= _settle_helpers(config, machine, cuda=cuda)
+    launched = machine.environment.get("WORLD_SIZE", "")
+    asked = config.processes != AUTO and resolved.sources["processes"].origin != "default"
+    if launched.isdecimal() and not asked:
+        reasons["processes"] = int(launched), say("settle.processes_launched")
     return resolved.with_auto(reasons), findings
 
 
@@ -308,6 +313,9 @@ def _settle_helpers(
         reasons["workers"] = 0, say("settle.workers")
     elif config.workers and machine.system == "Windows":
         reasons["workers"] = 0, say("settle.workers_windows")
+    if config.processes == AUTO:
+        gpus = len(machine.visible_gpus)
+        reasons["processes"] = max(1, gpus), say("settle.processes", gpus=gpus)
     if config.optimizer == AUTO:
         reasons["optimizer"] = "adamw", say("settle.optimizer")
     elif config.optimizer != "adamw" and not cuda:

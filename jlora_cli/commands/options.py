@@ -73,7 +73,7 @@ PANELS: dict[str, tuple[str, ...]] = {
     ),
     "speed": (
         *("precision", "quantization", "packing", "attention", "gradient_checkpointing"),
-        *("compile", "workers"),
+        *("compile", "workers", "processes"),
     ),
     "regularization": ("base_dropout", "neftune_alpha", "seed"),
     "saving": (

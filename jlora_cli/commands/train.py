@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -36,6 +37,8 @@ def train(
     from jlora_cli.machine import read_machine
     from jlora_cli.proposal import propose
 
+    # torchrun starts this command as often as there are processes; the first one speaks.
+    screen.be_silent(int(os.environ.get("RANK", "0")) > 0)
     proposal = propose(profile, {**settings, **_pairs(set_ or [], settings)}, read_machine())
     if resume:
         proposal = proposal.for_resume()

@@ -19,6 +19,14 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "starting worker processes on Windows costs more than it saves",
         "Windows ではワーカープロセスの起動コストの方が大きくなります",
     ),
+    "settle.processes": (
+        "one a GPU; this machine shows {gpus}",
+        "GPU ごとに 1 つ（このマシンの GPU: {gpus}）",
+    ),
+    "settle.processes_launched": (
+        "started by a launcher such as torchrun",
+        "torchrun などのランチャーから起動されました",
+    ),
     "settle.optimizer": ("the usual choice", "標準的な選択です"),
     "settle.optimizer_no_cuda": (
         "{asked} needs a CUDA GPU",

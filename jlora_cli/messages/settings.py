@@ -196,6 +196,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "時間と引き換えにメモリを節約します。",
     ),
     "setting.workers": ("Data-loading processes.", "データ読み込みプロセス数。"),
+    "setting.processes": (
+        "Processes that train together: auto is one a GPU.",
+        "一緒に学習するプロセス数（auto は GPU ごとに 1 つ）。",
+    ),
     "setting.seed": (
         "Seed of order, dropout and adapter.",
         "順序・ドロップアウト・初期値の乱数シード。",
