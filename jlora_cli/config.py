@@ -299,7 +299,7 @@ def settle(resolved: Resolved, machine: Machine) -> tuple[Resolved, list[Finding
     reasons |= _settle_helpers(config, machine, cuda=cuda)
     launched = machine.environment.get("WORLD_SIZE", "")
     asked = config.processes != AUTO and resolved.sources["processes"].origin != "default"
-    if launched.isdecimal() and not asked:
+    if launched.isdecimal() and "RANK" in machine.environment and not asked:
         reasons["processes"] = int(launched), say("settle.processes_launched")
     return resolved.with_auto(reasons), findings
 

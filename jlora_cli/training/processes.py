@@ -170,7 +170,7 @@ def gathered(task: Task) -> Iterator[World]:
         JloraError: there are others than were asked for, or they cannot be started.
     """
     size = int(task.proposal.config.processes)
-    launched = os.environ.get("WORLD_SIZE")
+    launched = os.environ.get("WORLD_SIZE") if "RANK" in os.environ else None
     if launched is not None and int(launched) != size:
         raise refuse("processes.differ", asked=size, started=launched)
     if size == 1:

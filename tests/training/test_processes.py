@@ -310,6 +310,7 @@ def test_a_world_of_another_size_than_asked_for_is_refused(proposal, monkeypatch
 def test_another_number_than_the_launcher_started_is_refused(
     proposal, monkeypatch, tmp_path, asked, started
 ):
+    monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", started)
     with pytest.raises(JloraError) as refused:
         train(proposal(processes=asked))
@@ -319,10 +320,18 @@ def test_another_number_than_the_launcher_started_is_refused(
     assert not (tmp_path / "実行").exists()
 
 
-def test_a_launcher_of_one_process_trains_alone(proposal, monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "1")
+@pytest.mark.parametrize(
+    "environment",
+    [{"RANK": "0", "WORLD_SIZE": "1"}, {"WORLD_SIZE": "8"}],
+    ids=["torchrun", "left over"],
+)
+def test_a_launcher_of_one_process_or_none_at_all_trains_alone(proposal, monkeypatch, environment):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
     with gathered(Task(proposal())) as world:
         assert world == World(0, 1)
+    settled, _ = settle(resolve(None, {}), replace(CPU, environment=environment))
+    assert settled.config.processes == 1
 
 
 def test_a_torch_without_torch_distributed_is_refused(proposal, monkeypatch):
@@ -340,7 +349,7 @@ def test_a_torch_without_torch_distributed_is_refused(proposal, monkeypatch):
     ],
 )
 def test_a_launcher_settles_the_number_where_none_was_asked_for(options, processes_, origin):
-    machine = replace(CPU, environment={"WORLD_SIZE": "2"})
+    machine = replace(CPU, environment={"RANK": "0", "WORLD_SIZE": "2"})
     settled, _ = settle(resolve(None, parse_options(options)), machine)
     assert (settled.config.processes, settled.sources["processes"].origin) == (processes_, origin)
 
