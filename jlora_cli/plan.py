@@ -148,9 +148,14 @@ class Plan:
         return asdict(self)
 
 
+def rows_per_step(config: RunConfig) -> int:
+    """The rows of an optimizer step, over all processes."""
+    return config.batch_size * config.gradient_accumulation_steps * int(config.processes)
+
+
 def steps_of(config: RunConfig, rows: int) -> int:
     """Optimizer steps of the run: `max_steps` if given, else `epochs` over `rows`."""
-    per_epoch = math.ceil(rows / (config.batch_size * config.gradient_accumulation_steps))
+    per_epoch = math.ceil(rows / rows_per_step(config))
     return config.max_steps or max(1, math.ceil(config.epochs * per_epoch)) * (rows > 0)
 
 
@@ -158,7 +163,7 @@ def settle_for_data(resolved: Resolved, *, rows: int, validation_rows: int) -> R
     """Turn the settings that depend on the data from "auto" into values."""
     config = resolved.config
     steps = steps_of(config, rows)
-    per_epoch = max(1, math.ceil(rows / (config.batch_size * config.gradient_accumulation_steps)))
+    per_epoch = max(1, math.ceil(rows / rows_per_step(config)))
     reasons: dict[str, tuple[object, str]] = {}
     if config.warmup_steps == "auto":
         warmup = min(round(steps * config.warmup_ratio), max(0, steps - 1))

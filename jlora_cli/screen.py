@@ -33,6 +33,7 @@ MARKS = {"ok": "✓", "note": "·", "warning": "!", "error": "✗"}
 COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
 
 _quiet = False
+_silent = False
 
 
 def be_quiet(quiet: bool) -> None:
@@ -41,11 +42,18 @@ def be_quiet(quiet: bool) -> None:
     _quiet = quiet
 
 
+def be_silent(silent: bool) -> None:
+    """With `silent`, nothing at all is said: another process of this run says it."""
+    global _silent
+    _silent = silent
+    forget_consoles()
+
+
 @cache
 def _console(stderr: bool) -> Console:
     from rich.console import Console  # noqa: PLC0415 - `--help` draws with typer's own
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, quiet=_silent)
 
 
 def forget_consoles() -> None:
@@ -86,8 +94,9 @@ def error(refusal: JloraError) -> None:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    stream.write(text)
-    stream.flush()
+    if not _silent:
+        stream.write(text)
+        stream.flush()
 
 
 def _drawn(text: str, style: str, *, stderr: bool = True, end: str = " ") -> None:
@@ -99,8 +108,7 @@ def _drawn(text: str, style: str, *, stderr: bool = True, end: str = " ") -> Non
 
 def json_out(document: object) -> None:
     """One JSON document on stdout, and nothing else there."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
-    sys.stdout.flush()
+    _write(sys.stdout, json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
 
 
 def json_line(document: object) -> None:

@@ -84,6 +84,7 @@ def rows_of(*lengths, dropped=(), shortened=0):
         ({"batch_size": 4, "epochs": 3.0}, 55, 42),  # 3 x 14: thirteen full batches and one of 3
         ({"batch_size": 4, "gradient_accumulation_steps": 2, "epochs": 3.0}, 55, 21),  # 3 x 7
         ({"batch_size": 16, "gradient_accumulation_steps": 2, "epochs": 1.0}, 15_015, 470),
+        ({"batch_size": 4, "processes": 2, "epochs": 3.0}, 55, 21),  # eight rows a step
         ({"batch_size": 8, "epochs": 1.0}, 16, 2),  # no partial batch
         ({"batch_size": 8, "epochs": 1.0}, 17, 3),
         ({"batch_size": 4, "epochs": 0.5}, 55, 7),  # half of 14

@@ -263,6 +263,26 @@ def test_a_person_is_there_only_at_a_terminal(monkeypatch, terminal, stdin, expe
     assert screen.is_interactive() is expected
 
 
+def test_a_silent_process_says_nothing_at_all(capsys, terminal):
+    terminal()
+    screen.be_silent(True)
+    try:
+        with screen.Teller() as teller:
+            teller.notify(Warned("警告🐈"))
+            teller.notify(step(1, 2))
+        screen.note("一")
+        screen.out("二")
+        screen.table(["三"], [["四"]])
+        screen.json_out({"五": "六"})
+        screen.error(JloraError("七", remedy="八"))
+        said = [*capsys.readouterr(), sys.stderr.getvalue()]
+    finally:
+        screen.be_silent(False)
+    assert [text.strip("\n") for text in said] == ["", "", ""]
+    screen.out("九")
+    assert capsys.readouterr().out == "九\n"
+
+
 # -- events ---------------------------------------------------------------------------------------
 
 

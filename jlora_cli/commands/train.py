@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,6 +46,8 @@ def train(
     from jlora_cli.preflight import FindingError
     from jlora_cli.proposal import propose
 
+    # torchrun starts this command as often as there are processes; the first one speaks.
+    screen.be_silent(int(os.environ.get("RANK", "0")) > 0)
     options = {**settings, **_pairs(set_ or [], settings)}
     try:
         proposal = propose(profile, options, read_machine(), allowed=allow or [])

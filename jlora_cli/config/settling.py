@@ -64,7 +64,7 @@ def settle(resolved: Resolved, machine: Machine) -> tuple[Resolved, list[Finding
         findings.append(found("quantization-unavailable", quantization=asked, lack=lack))
     reasons = {
         **precision,
-        **_settle_processes(config, machine),
+        **_settle_processes(resolved, machine),
         **_settle_optimizer(config, machine),
         **_settle_speed(config, machine),
     }
@@ -160,7 +160,13 @@ def _version(capability: tuple[int, int]) -> str:
     return f"{capability[0]}.{capability[1]}"
 
 
-def _settle_processes(config: RunConfig, machine: Machine) -> Reasons:
+def _settle_processes(resolved: Resolved, machine: Machine) -> Reasons:
+    config = resolved.config
+    asked = config.processes != AUTO and resolved.sources["processes"].origin != "default"
+    # The variables that torchrun and other launchers give every process that they start.
+    launched = machine.environment.get("WORLD_SIZE", "")
+    if launched.isdecimal() and "RANK" in machine.environment and not asked:
+        return {"processes": (int(launched), say("settle.processes_launched"))}
     if config.processes != AUTO:
         return {}
     count = len(training_gpus(machine))

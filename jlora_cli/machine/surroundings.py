@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Variables that change what torch, the hub or pip do, and that are easily forgotten.
 MISLEADING = re.compile(
     r"(CUDA|NVIDIA|HIP|ROCR)_VISIBLE_DEVICES|LD_LIBRARY_PATH|CUDA_HOME|PYTHONPATH|BNB_CUDA_VERSION"
-    r"|HSA_OVERRIDE_GFX_VERSION|OMP_NUM_THREADS|TRANSFORMERS_\w+|PYTORCH_\w+|HF_\w+"
+    r"|HSA_OVERRIDE_GFX_VERSION|OMP_NUM_THREADS|RANK|WORLD_SIZE|TRANSFORMERS_\w+|PYTORCH_\w+|HF_\w+"
 )
 _SECRET = re.compile(r"TOKEN|SECRET|PASSW|KEY")
 SECRET_PLACE = "HF_TOKEN_PATH"  # a path to a token, not one

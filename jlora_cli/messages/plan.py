@@ -67,6 +67,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "starting worker processes on Windows costs more than it saves",
         "Windows ではワーカープロセスの起動コストの方が大きくなります",
     ),
+    "settle.processes_launched": (
+        "started by a launcher such as torchrun",
+        "torchrun などのランチャーから起動されました",
+    ),
     "settle.optimizer": ("the usual choice", "標準的な選択です"),
     "settle.optimizer_lack": ("{asked} needs {lack}", "{asked} には {lack}"),
     "settle.attention_eager": (

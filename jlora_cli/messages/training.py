@@ -107,6 +107,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "train.preview": ("rows as they are trained", "学習される行の例"),
     "train.plan_column": ("plan", "計画"),
     "train.stage.loading": ("loading {model}", "{model} を読み込み中"),
+    "train.stage.processes": (
+        "{count} processes train together",
+        "{count} プロセスで一緒に学習します",
+    ),
     "train.stage.sample_before": ("{count} answers before training", "学習前の回答 {count} 件"),
     "train.stage.sample_after": ("{count} answers after training", "学習後の回答 {count} 件"),
     "train.stage.training": ("training, {steps} steps", "学習中（{steps} ステップ）"),
@@ -203,6 +207,40 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "guard.result_zero.fix": (
         "check the learning rate and --lora-targets",
         "学習率と --lora-targets を確認してください",
+    ),
+    "processes.differ": (
+        "{asked} processes were asked for, but the launcher started {started}",
+        "プロセス数 {asked} の指定に対し、ランチャーが起動したのは {started} です",
+    ),
+    "processes.differ.fix": (
+        "start jlora without a launcher, which then starts them itself, or give both the same number",
+        "ランチャーを使わずに起動する（jlora が自分で起動します）か、両方に同じ数を指定してください",
+    ),
+    "processes.unavailable": (
+        "{asked} processes were asked for, but this torch was built without torch.distributed",
+        "プロセス数 {asked} が指定されましたが、この torch には torch.distributed がありません",
+    ),
+    "processes.unavailable.fix": (
+        "use --processes 1, or install a torch build with torch.distributed",
+        "--processes 1 にするか、torch.distributed を含む torch をインストールしてください",
+    ),
+    "processes.not_started": (
+        "a process that was started to train along ended at once with exit code {code}",
+        "一緒に学習するはずのプロセスが起動直後に終了しました（終了コード {code}）",
+    ),
+    "processes.not_started.fix": (
+        "read what it said above; --processes 1 needs no other process",
+        "上に表示された内容を確認してください。--processes 1 なら他のプロセスは不要です",
+    ),
+    "processes.lost": (
+        "another process of this run no longer answers: {problem}",
+        "この実行の別のプロセスが応答しなくなりました: {problem}",
+    ),
+    "processes.lost.fix": (
+        "read what it said above (without a word it most likely ran out of memory), then continue "
+        "from the last checkpoint with --resume",
+        "上に表示された内容を確認し（何もなければメモリ不足の可能性が高いです）、"
+        "--resume で直前のチェックポイントから再開してください",
     ),
     "checkpoint.cannot_save": (
         "{path} cannot be written: {problem}",

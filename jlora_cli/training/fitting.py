@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from jlora_cli.finding import Finding
     from jlora_cli.prompt import Encoded
+    from jlora_cli.training.processes import World
 
 T = TypeVar("T")
 
@@ -24,11 +25,13 @@ T = TypeVar("T")
 class MicroBatch:
     """The size of micro-batches, in rows, which is halved where memory does not hold them.
 
-    A step is still made of the same rows, so that it learns the same. `tell` hears of each change.
+    A step is still made of the same rows, so that it learns the same. The processes of a run have
+    the same size; `tell` hears of each change.
     """
 
-    def __init__(self, rows: int, tell: Callable[[Finding], None]) -> None:
+    def __init__(self, rows: int, world: World, tell: Callable[[Finding], None]) -> None:
         self.rows = rows
+        self._world = world
         self._tell = tell
         self._spill = Spill() if _may_spill() else None
 
@@ -42,28 +45,44 @@ class MicroBatch:
     ) -> T:
         """What `work` makes of `rows` in micro-batches of the size that it is given.
 
-        Where memory runs out, `again` undoes what was half done, and `work` begins anew.
+        Where memory runs out in any process, `again` undoes in all what was half done, and `work`
+        begins anew.
 
         Raises:
-            GuardError: not even one row fits.
+            GuardError: that of `work`, or not even one row fits.
         """
         while True:
-            try:
-                return work(self.rows)
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-                if self.rows == 1:
-                    tokens = max(len(row.ids) for row in rows)
-                    refusal = refuse("guard.out_of_memory", step=step, tokens=tokens)
-                    raise GuardError(refusal, step=step) from error
-            # Not in the handler: the error's frames hold the tensors that filled the memory.
+            made, stop = self._try(work)
+            if stop is None and made is None and self.rows == 1:
+                tokens = max(len(row.ids) for row in rows)
+                refusal = refuse("guard.out_of_memory", step=step, tokens=tokens)
+                stop = GuardError(refusal, step=step)
+            self._world.agree(stop)
+            if not self._world.highest(made is None) and made is not None:
+                return made
             again()
             self._halve("out-of-memory", step)
 
+    def _try(self, work: Callable[[int], T]) -> tuple[T | None, GuardError | None]:
+        """What `work` makes, or why the run must stop; neither where memory ran out.
+
+        An error that is not caught here holds the tensors that filled the memory.
+        """
+        try:
+            return work(self.rows), None
+        except GuardError as stop:
+            return None, stop
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            return None, None
+
     def watch(self, step: int, *, seconds: float, tokens: int) -> None:
         """Halve from the next step on where this one shows that Windows has begun to spill."""
-        if self._spill is None or not self._spill.note(seconds / max(tokens, 1), free_share()):
+        if self._spill is None:
+            return
+        spilled = self._spill.note(seconds / max(tokens, 1), free_share())
+        if not self._world.highest(spilled):
             return
         self._spill.begin_anew()
         if self.rows > 1:

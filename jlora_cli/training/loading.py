@@ -19,7 +19,7 @@ from jlora_cli.model import (
 )
 from jlora_cli.recipe import attention_layers
 from jlora_cli.run_folder import open_source
-from jlora_cli.training.optimizer import add_noise
+from jlora_cli.training.optimizer import add_noise, remove_noise
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +39,19 @@ class Loaded(NamedTuple):
 
     adapted: PeftModel
     accelerator: Accelerator
+
+
+class Shelf:
+    """Where a base waits between runs that use it one after the other."""
+
+    def __init__(self) -> None:
+        self.base: PreTrainedModel | None = None
+
+    def put_back(self, adapted: PeftModel) -> None:
+        """Keep the base of a run that is over, without its adapter."""
+        base: PreTrainedModel = adapted.unload()
+        remove_noise(base)
+        self.base = base
 
 
 def load(

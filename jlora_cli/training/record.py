@@ -29,6 +29,7 @@ _WATCHED = (
     "optimizer",
     "batch_size",
     "gradient_accumulation_steps",
+    "processes",
     "max_length",
     "precision",
     "quantization",

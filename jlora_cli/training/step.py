@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jlora_cli.training.checkpoints import Trained
     from jlora_cli.training.fitting import MicroBatch
     from jlora_cli.training.guard import Guard
+    from jlora_cli.training.processes import World
 
 
 class Taken(NamedTuple):
@@ -41,6 +42,7 @@ class Stepper:
         pad_id: int,
         guard: Guard,
         micro_batch: MicroBatch,
+        world: World,
     ) -> None:
         self.trained = trained
         self.accelerator = accelerator
@@ -48,9 +50,11 @@ class Stepper:
         self.pad_id = pad_id
         self.guard = guard
         self.micro_batch = micro_batch
+        self.world = world
+        self.moved = [p for p in trained.adapted.parameters() if p.requires_grad]
 
     def take(self, number: int, rows: Sequence[Encoded]) -> Taken:
-        """Step `number` over `rows`.
+        """Step `number` over `rows`, which the processes of the run share out.
 
         Raises:
             GuardError: the guard stops the run; if before the optimizer moved, weights and random
@@ -63,13 +67,16 @@ class Stepper:
             put_back(drawn)
 
         supervised = max(1, sum(row.supervised for row in rows))
+        own = self.world.part(rows)
         try:
-            loss = self.micro_batch.fit(
-                lambda size: self._gradients(number, rows, size, supervised),
+            part = self.micro_batch.fit(
+                lambda size: self._gradients(number, own, size, supervised),
                 rows,
                 step=number,
                 again=undo,
             )
+            (loss,) = self.world.add(part)
+            self.world.add_gradients(self.moved)
             clipped = self._clip(number, rows)
         except GuardError:
             undo()
@@ -78,16 +85,14 @@ class Stepper:
         return Taken(loss, supervised, clipped)
 
     def _gradients(self, number: int, rows: Sequence[Encoded], size: int, supervised: int) -> float:
-        """Gradients of the step's loss, which is returned, summed over micro-batches."""
+        """Gradients of these rows' share of the step's loss; returns that share."""
         packing = self.config.packing is True
-        return sum(
-            self._learn(
-                number,
-                make_batch(rows[start : start + size], packing=packing, pad_id=self.pad_id),
-                supervised,
-            )
-            for start in range(0, len(rows), size)
-        )
+        total = 0.0
+        for start in range(0, len(rows), size):
+            chosen = rows[start : start + size]
+            batch = make_batch(chosen, packing=packing, pad_id=self.pad_id)
+            total += self._learn(number, batch, supervised)
+        return total
 
     def _learn(self, number: int, batch: Batch, supervised: int) -> float:
         """Gradients of one micro-batch; returns its share of the step's loss."""
@@ -101,11 +106,10 @@ class Stepper:
 
     def _clip(self, number: int, rows: Sequence[Encoded]) -> bool:
         """Clip the gradient; whether it had to be."""
-        moved = [p for p in self.trained.adapted.parameters() if p.requires_grad]
         scaler = self.accelerator.scaler
         scale = None if scaler is None else float(scaler.get_scale())
         limit = self.config.max_grad_norm
-        norm = float(self.accelerator.clip_grad_norm_(moved, limit))
+        norm = float(self.accelerator.clip_grad_norm_(self.moved, limit))
         self.guard.check_gradient(norm, number, [row.origin for row in rows], scale=scale)
         return norm > limit
 

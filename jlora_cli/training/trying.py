@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from jlora_cli.events import Stage, ignore
 from jlora_cli.report import write_report
 from jlora_cli.run_folder import RECORD, make_run_folder, write_json
-from jlora_cli.training.record import Clock
-from jlora_cli.training.session import prepare, tell
+from jlora_cli.training.loading import Shelf
+from jlora_cli.training.session import train
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,15 +31,13 @@ def try_all(output: Path, trials: Sequence[Trial], notify: Notify = ignore) -> d
     Raises:
         JloraError: a run cannot start or had to be stopped; those before it are kept whole.
     """
-    base, records = None, []
+    shelf, records = Shelf(), []
     for number, trial in enumerate(trials, start=1):
         values = {"number": number, "of": len(trials), "settings": trial.name}
         notify(Stage("try.stage", values))
-        run = prepare(trial.proposal, notify, Clock(), base=base)
-        record = tell(run)
+        record = train(trial.proposal, notify, shelf=shelf)
         if record["status"] != "finished":
             return record
-        base = run.give_back_base()
         records.append(record)
         write_json(output / TABLE, _table(trials, records))
     table = _table(trials, records)

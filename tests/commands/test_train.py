@@ -60,6 +60,18 @@ def run(monkeypatch, tmp_path):
     screen.forget_consoles()
 
 
+def test_of_the_processes_that_a_launcher_starts_only_the_first_speaks(
+    run, tiny_base, rows, monkeypatch
+):
+    words = ("--model", tiny_base, "--data", rows, "--dry-run")
+    monkeypatch.setenv("RANK", "1")
+    silent = run(*words)
+    monkeypatch.setenv("RANK", "0")
+    first = run(*words)
+    assert (silent.exit_code, silent.output) == (0, "")
+    assert "cpu-small" in first.output
+
+
 @pytest.fixture
 def dry_run(run, tiny_base, rows):
     """A rehearsal on healthy rows, its document read."""

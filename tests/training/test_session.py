@@ -14,7 +14,7 @@ from jlora_cli.events import Evaluated, Sampled, Saved, Stage, StepDone, Warned
 from jlora_cli.model import Placement, adapter_state, attach_adapter, load_base, read_adapter
 from jlora_cli.prompt import IGNORED
 from jlora_cli.run_folder import open_source
-from jlora_cli.training import checkpoints, session
+from jlora_cli.training import checkpoints, keeping, session
 from jlora_cli.training.batches import steps
 from jlora_cli.training.loss import mean_loss
 from jlora_cli.training.session import train
@@ -98,8 +98,8 @@ def test_the_record_is_written_last(proposal, monkeypatch, tmp_path):
         before.append((path.name, sorted(p.name for p in path.parent.iterdir())))
         write_json(path, document)
 
-    write_json = session.write_json
-    monkeypatch.setattr(session, "write_json", write)
+    write_json = keeping.write_json
+    monkeypatch.setattr(keeping, "write_json", write)
     train(proposal(max_steps=3))
     assert before == [
         ("run.json", ["adapter", "checkpoints", "metrics.jsonl", "report.html", "samples.jsonl"])
@@ -444,9 +444,9 @@ def scored(monkeypatch):
 
     def score(adapted, *_, **__):
         states.append({n: t.detach().clone() for n, t in adapter_state(adapted).items()})
-        return script.pop(0)
+        return script.pop(0), 1  # over one token
 
-    monkeypatch.setattr(session, "mean_loss", score)
+    monkeypatch.setattr(session, "total_loss", score)
 
     def begin(*values):
         script[:] = values
@@ -609,7 +609,7 @@ def test_a_run_that_was_killed_between_its_adapter_and_its_record_is_finished(
 
     settings = {"max_steps": 4, "checkpoint_steps": 2}
     with monkeypatch.context() as patch:
-        patch.setattr(session, "write_report", power_cut)
+        patch.setattr(keeping, "write_report", power_cut)
         with pytest.raises(KeyboardInterrupt):
             train(proposal(**settings))
     run = tmp_path / "実行"

@@ -15,10 +15,12 @@ from jlora_cli.errors import JloraError
 from jlora_cli.events import Saved, StepDone, Warned
 from jlora_cli.finding import found
 from jlora_cli.model import adapter_state
-from jlora_cli.training import checkpoints, fitting, saving, session, step
+from jlora_cli.training import checkpoints, fitting, keeping, saving, session, step
 from jlora_cli.training.guard import GuardError
 from jlora_cli.training.interruption import Interruption
-from jlora_cli.training.loss import mean_loss, summed_loss
+from jlora_cli.training.launch import Task
+from jlora_cli.training.loss import summed_loss, total_loss
+from jlora_cli.training.processes import World
 from jlora_cli.training.record import Clock
 from jlora_cli.training.session import train
 from tests.tiny_models import save_tiny_model
@@ -120,9 +122,9 @@ def test_in_float16_a_gradient_that_overflows_at_every_scale_stops_the_run(
 ):
     # torch's own scaler, which halves at each overflow: 4, 2, and 1 is its end.
     monkeypatch.setattr(step, "summed_loss", lambda m, b: no_gradient(summed_loss(m, b)))
-    run = session.prepare(proposal(), session.ignore, Clock(), resume=False, from_adapter=None)
+    run = session.prepare(Task(proposal()), World(), session.ignore, Clock())
     scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
-    run.accelerator.scaler = scaler
+    run.stepper.accelerator.scaler = scaler
     optimizer = AcceleratedOptimizer(run.trained.optimizer.optimizer, scaler=scaler)
     run.stepper.trained = run.trained._replace(optimizer=optimizer)
     before = {name: t.clone() for name, t in adapter_state(run.trained.adapted).items()}
@@ -206,10 +208,6 @@ def test_what_a_half_done_step_drew_and_learned_is_undone(proposal, monkeypatch,
     assert record["result"]["micro_batch_size"] == 1
     assert [len(origins) for origins in tried] == [2] * 5 + [1] * 18
     monkeypatch.setattr(step, "summed_loss", summed_loss)
-    run = session.prepare(
-        proposal(output=str(tmp_path / "二"), **settings),
-        session.ignore, Clock(), resume=False, from_adapter=None,
-    )  # fmt: skip
     mine = []
 
     def listen(event):
@@ -217,7 +215,8 @@ def test_what_a_half_done_step_drew_and_learned_is_undone(proposal, monkeypatch,
             mine.append(event.loss)
             run.micro_batch.rows = 1
 
-    run.notify = listen
+    task = Task(proposal(output=str(tmp_path / "二"), **settings))
+    run = session.prepare(task, World(), listen, Clock())
     run.tell(Interruption())
     assert losses(events) == mine
 
@@ -258,9 +257,9 @@ def test_evaluation_that_does_not_fit_is_halved_too(proposal, data, monkeypatch)
         sizes.append(batch_size)
         if batch_size > 1:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")
-        return mean_loss(*args, batch_size=batch_size, **terms)
+        return total_loss(*args, batch_size=batch_size, **terms)
 
-    monkeypatch.setattr(session, "mean_loss", score)
+    monkeypatch.setattr(session, "total_loss", score)
     record = train(proposal(**settings))
     assert sizes == [4, 2, 1]
     assert record["result"]["validation_loss"] == pytest.approx(
@@ -409,8 +408,8 @@ def test_a_full_disk_is_named(proposal, monkeypatch, tmp_path):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(session, "append_json", full)
-    monkeypatch.setattr(session, "write_json", full)
+    monkeypatch.setattr(keeping, "append_json", full)
+    monkeypatch.setattr(keeping, "write_json", full)
     with pytest.raises(JloraError) as refused:
         train(proposal())
     assert refused.value.problem == f"cannot write {tmp_path / '実行'}: No space left on device"
