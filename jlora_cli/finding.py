@@ -33,7 +33,7 @@ SEVERITIES: dict[str, Severity] = {
     "ids-outside-embedding": "error",
     "precision-unavailable": "warning",
     "quantization-unavailable": "error",
-    "memory-exceeded": "warning",
+    "memory-exceeded": "error",
     "output-in-use": "error",
 }
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jlora_cli.finding import found
+from jlora_cli.finding import finding, found
+from jlora_cli.messages import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from jlora_cli.config import RunConfig
-    from jlora_cli.finding import Finding
+    from jlora_cli.finding import Finding, Severity
     from jlora_cli.plan import Plan
     from jlora_cli.prompt import Encoded, PromptFormat
 
@@ -98,10 +99,22 @@ def _of_place(config: RunConfig, plan: Plan, in_use: bool) -> Iterator[Finding]:
     if in_use:
         yield found("output-in-use", path=config.output)
     # A machine that does not tell its free memory is read as 0.
-    if 0 < plan.available_gib < plan.memory_gib["total"]:
-        yield found(
-            "memory-exceeded",
-            needed=f"{plan.memory_gib['total']:.1f}",
-            free=f"{plan.available_gib:.1f}",
-            batch_size=config.batch_size,
-        )
+    needed, free = plan.memory_gib["total"], plan.available_gib
+    if 0 < free < needed:
+        # On GPUs the estimate is not measured yet: a run is not refused over it.
+        severity: Severity = "error" if plan.device == "cpu" else "warning"
+        values = {"needed": f"{needed:.1f}", "free": f"{free:.1f}", "ways": _ways(plan)}
+        yield finding("memory-exceeded", severity, **values)
+
+
+def _ways(plan: Plan) -> str:
+    """The options that alone would make the run fit, or what to combine where none does."""
+    if not plan.would_fit:
+        return say("memory-exceeded.nothing")
+    ways = [" ".join(map(_option, change.items())) for change in plan.would_fit]
+    return say("memory-exceeded.enough", ways=say("memory-exceeded.or").join(ways))
+
+
+def _option(setting: tuple[str, object]) -> str:
+    name, value = setting
+    return f"--{name.replace('_', '-')} {str(value).lower()}"

@@ -15,21 +15,14 @@ from jlora_cli import preflight
 from jlora_cli.audit import audit, parity_texts, stock_parity
 from jlora_cli.config import Resolved, parse_options, resolve, settle
 from jlora_cli.errors import refuse
-from jlora_cli.hub import DEMO, find_model
+from jlora_cli.hub import DEMO, find_model, is_here
 from jlora_cli.messages import say
-from jlora_cli.plan import (
-    Plan,
-    Shape,
-    known_layers,
-    make_plan,
-    read_shape,
-    settle_for_data,
-    settle_max_length,
-)
+from jlora_cli.plan import Plan, make_plan, settle_for_data, settle_max_length
 from jlora_cli.preparing import DEMO_VALIDATION, find_validation, load_data
 from jlora_cli.profile import choose_profile
 from jlora_cli.prompt import EncodedRows, Prompter, PromptFormat, choose_template, format_for
 from jlora_cli.run_folder import RECORD, choose_output, in_use, read_model_config, read_record
+from jlora_cli.shape import Shape, known_layers, read_shape
 from jlora_cli.tokenizer import Tokenizer, load_tokenizer
 
 if TYPE_CHECKING:
@@ -100,6 +93,11 @@ class Proposal:
         measured = stock_parity(self.tokenizer, self.parity_texts)
         return replace(self, tokens=self.tokens | {"stock_parity": measured})
 
+    def with_measured(self, *, peak_gib: float, tokens_per_second: float) -> Proposal:
+        """The same, its plan with the memory and speed of real steps."""
+        plan = self.plan.with_measured(peak_gib=peak_gib, tokens_per_second=tokens_per_second)
+        return replace(self, plan=plan)
+
     def as_json(self) -> dict[str, object]:
         """`train --dry-run --json`."""
         return {
@@ -129,7 +127,14 @@ def propose(profile: str, options: Mapping[str, object], machine: Machine) -> Pr
     train, validation = _encode(resolved.config, prompter, data, held_out)
     resolved = settle_for_data(resolved, rows=len(train.rows), validation_rows=len(validation.rows))
     config = resolved.config
-    plan = make_plan(config, base.shape, machine, train, validation_rows=len(validation.rows))
+    plan = make_plan(
+        config,
+        base.shape,
+        machine,
+        train,
+        validation_rows=len(validation.rows),
+        weights_here=base.weights_here,
+    )
     layers = known_layers(base.shape.model_type)
     material = preflight.Material(train.rows, validation.rows, layers)
     occupied = in_use(Path(config.output or ""))
@@ -163,6 +168,11 @@ class _Base(NamedTuple):
     folder: Path
     shape: Shape
     tokenizer: Tokenizer
+
+    @property
+    def weights_here(self) -> bool:
+        """False where a run would download them; a folder of one's own is not looked up."""
+        return is_here(Path(self.model).expanduser()) or any(self.folder.glob("*.safetensors"))
 
 
 def _open_base(model: str | None) -> _Base:

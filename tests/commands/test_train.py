@@ -25,7 +25,7 @@ from jlora_cli.profile import load_profile
 
 LAPTOP = Machine("Linux", "3.11.7", True, "", 2, 16.0, 8.0, 100.0)
 OPTIONS = inspect.signature(command.train).parameters
-OWN = ["profile", "set_", "from_adapter", "dry_run", "resume", "json"]
+OWN = ["profile", "set_", "from_adapter", "dry_run", "measure", "resume", "json"]
 SETTINGS = [name for name in OPTIONS if name not in OWN]
 
 
