@@ -156,6 +156,34 @@ def test_a_machine_that_does_not_tell_its_free_memory_is_not_too_small():
     assert findings(plan={"available_gib": 0.0}) == []
 
 
+def memory_remedy(**plan):
+    (found,) = findings(plan={"memory_gib": {"total": 9.0}} | plan)
+    return found
+
+
+def test_a_run_that_does_not_fit_is_told_which_settings_would_be_enough():
+    found = memory_remedy(
+        would_fit=[
+            {"batch_size": 2, "gradient_accumulation_steps": 4},
+            {"gradient_checkpointing": True},
+            {"max_length": 384},
+        ]
+    )
+    assert found.severity == "error"
+    assert found.remedy == (
+        "use --batch-size 2 --gradient-accumulation-steps 4, or --gradient-checkpointing true, "
+        "or --max-length 384"
+    )
+
+
+def test_a_run_that_nothing_alone_makes_fit_is_told_what_to_combine():
+    assert "--batch-size 1" in memory_remedy().remedy
+
+
+def test_a_run_on_a_gpu_is_not_refused_over_an_estimate_that_was_not_measured_there():
+    assert memory_remedy(device="cuda").severity == "warning"
+
+
 def test_several_faults_are_told_together():
     found = findings(config={"warmup_steps": 100, "learning_rate": 0.1}, in_use=True)
     assert [each.id for each in found] == [

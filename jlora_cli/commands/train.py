@@ -200,7 +200,7 @@ _PLAN_VALUES: dict[str, Callable[[Plan, Any], str]] = {
     ),
     "adapter_mib": lambda _, mib: f"{mib:.1f} MiB",
     "checkpoint_mib": lambda _, mib: f"{mib:.1f} MiB",
-    "download_gib": lambda _, gib: f"{gib:.2f} GiB",
+    "download_gib": lambda _, gib: f"{gib:.2f} GiB" if gib else say("plan.nothing"),
     "available_gib": lambda _, gib: f"{gib:.2f} GiB" if gib else say("plan.free_unknown"),
     "device": lambda _, device: str(device),
     "tokens_per_second": lambda _, speed: _measured_or(f"{speed:,.0f}" if speed else None),
