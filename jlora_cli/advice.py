@@ -13,9 +13,11 @@ from jlora_cli.diagnosis import Wanted
 from jlora_cli.errors import JloraError
 from jlora_cli.finding import Finding, Severity, finding
 from jlora_cli.hub import find_model, looks_local
+from jlora_cli.memory import GIB, available_gib, device_of, memory_terms, micro_batch
 from jlora_cli.messages import say
-from jlora_cli.plan import Shape, memory_terms, read_shape, settle_max_length
+from jlora_cli.plan import settle_max_length
 from jlora_cli.run_folder import read_model_config
+from jlora_cli.shape import Shape, read_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from jlora_cli.machine import Machine
     from jlora_cli.profile import Fitting
 
-GIB = 2**30
 # Model types whose own tokenizer code imports a package that jlora does not bring.
 PACKAGES_OF_TYPE = {"qwen": ("tiktoken",), "phi3small": ("tiktoken",)}
 BYTES = {"float32": 4, "float64": 8}
@@ -158,8 +159,7 @@ def _estimate(resolved: Resolved, shape: Shape, machine: Machine, *, profile: st
     resolved = settle_max_length(resolved, shape.context)
     if resolved.config.packing == "auto":
         resolved = resolved.with_auto({"packing": (True, "")})
-    gpu = machine.usable_gpu
-    free = round(gpu.free_gib if gpu and gpu.kind == "cuda" else machine.free_memory_gib, 2)
+    free = round(available_gib(machine), 2)
     terms = _memory(resolved.config, shape, machine)
     run = Run(profile, resolved.config.model or "", terms, free)
     return (
@@ -168,9 +168,11 @@ def _estimate(resolved: Resolved, shape: Shape, machine: Machine, *, profile: st
 
 
 def _memory(config: RunConfig, shape: Shape, machine: Machine) -> dict[str, float]:
-    """Memory in GiB by term, and their total: the one place that asks the plan."""
-    terms, _ = memory_terms(config, shape, machine, longest=int(config.max_length))
-    return {**terms, "total": round(sum(terms.values()), 3)}
+    """Memory in GiB by term, and their total: the one place that asks the estimate."""
+    lengths = [int(config.max_length)] * config.batch_size
+    batch = micro_batch(lengths, sum(lengths), packing=config.packing is True)
+    terms = memory_terms(config, shape, batch, device_of(machine))
+    return {name: round(gib, 3) for name, gib in terms.items()}
 
 
 def _changes(config: RunConfig, shape: Shape, machine: Machine, free: float) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ SEVERITIES: dict[str, Severity] = {
     "profile-does-not-fit": "warning",
     "precision-unavailable": "warning",
     "quantization-unavailable": "error",
-    "memory-exceeded": "warning",
+    "memory-exceeded": "error",
     "output-in-use": "error",
     "loss-not-falling": "warning",
     "out-of-memory": "warning",

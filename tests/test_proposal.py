@@ -288,6 +288,24 @@ def test_a_value_says_in_which_profile_it_stands(made, tmp_path):
     assert ids_of(made(profile="mine.yaml")) == ["unused-setting"]
 
 
+def test_a_base_of_the_hub_is_to_be_downloaded_unless_it_is_here(made, make_base, monkeypatch):
+    folder = Path(make_base(torch_dtype="float16"))
+    monkeypatch.setattr("jlora_cli.proposal.making.find_model", lambda name, what: folder)
+    plan = made(model="org/name").plan
+    # Two bytes of each weight; the tiny base is a hundredth of a MiB.
+    assert plan.download_gib == pytest.approx(plan.base_parameters * 2 / 2**30, abs=0.01)
+    monkeypatch.setattr("jlora_cli.plan._stored_gib", lambda shape: 7.0)
+    assert made(model="org/name").plan.download_gib == 7.0
+    assert made().plan.download_gib == 0.0  # a folder of one's own
+    (folder / "model.safetensors").write_bytes(b"")
+    assert made(model="org/name").plan.download_gib == 0.0
+
+
+def test_measured_figures_stand_in_the_plan(made):
+    told = made().with_measured(peak_gib=1.5, tokens_per_second=10.0)
+    assert (told.plan.measured, told.plan.memory_gib["total"]) == (True, 1.5)
+
+
 # --- prompts answered before and after --------------------------------------------------------
 
 

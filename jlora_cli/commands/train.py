@@ -37,28 +37,22 @@ def train(
         list[str] | None, typer.Option("--try", metavar="KEY=A,B", help=say("help.train.try"))
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help=say("help.train.dry_run"))] = False,
+    measure: Annotated[bool, typer.Option("--measure", help=say("help.train.measure"))] = False,
     resume: Annotated[bool, typer.Option("--resume", help=say("help.train.resume"))] = False,
     json: Json = False,
     **settings: Any,
 ) -> None:
     """Options -> a proposal; shown, then run unless it is refused or only a rehearsal."""
-    from jlora_cli.machine import read_machine
-    from jlora_cli.preflight import FindingError
-    from jlora_cli.proposal import propose
-
     # torchrun starts this command as often as there are processes; the first one speaks.
     screen.be_silent(int(os.environ.get("RANK", "0")) > 0)
     options = {**settings, **_pairs(set_ or [], settings)}
-    try:
-        proposal = propose(profile, options, read_machine(), allowed=allow or [])
-    except FindingError as error:
-        if json:
-            screen.json_out({"status": "refused", "findings": [error.finding.as_json()]})
-        raise
+    proposal = _proposed(profile, options, allow or [], json=json)
     if resume:
         proposal = proposal.for_resume()
     for text in proposal.warnings:
         screen.warn(text)
+    if measure and not proposal.refused:
+        proposal = _measured(proposal)
     trials = _trials(proposal, try_ or [], resume=resume)
     judged = [trial.proposal for trial in trials] or [proposal]
     if dry_run:
@@ -71,6 +65,19 @@ def train(
         _try(proposal, trials, json=json)
     else:
         _run(proposal, resume=resume, from_adapter=from_adapter, json=json)
+
+
+def _proposed(profile: str, options: dict[str, Any], allowed: list[str], *, json: bool) -> Proposal:
+    from jlora_cli.machine import read_machine
+    from jlora_cli.preflight import FindingError
+    from jlora_cli.proposal import propose
+
+    try:
+        return propose(profile, options, read_machine(), allowed=allowed)
+    except FindingError as error:
+        if json:
+            screen.json_out({"status": "refused", "findings": [error.finding.as_json()]})
+        raise
 
 
 def _trials(proposal: Proposal, texts: list[str], *, resume: bool) -> list[Trial]:
@@ -99,6 +106,18 @@ def _stop_refused(proposal: Proposal, *, json: bool) -> None:
         if json:
             screen.json_out({"status": "refused", **proposal.as_json()})
         raise _refusal(proposal)
+
+
+def _measured(proposal: Proposal) -> Proposal:
+    """The same with the memory and speed of a few real steps."""
+    from jlora_cli.machine import require_training_packages
+
+    require_training_packages()
+    from jlora_cli.training.measuring import measure
+
+    with screen.Teller() as teller:
+        peak_gib, speed = measure(proposal, teller.notify)
+    return proposal.with_measured(peak_gib=peak_gib, tokens_per_second=speed)
 
 
 def _refusal(proposal: Proposal) -> JloraError:

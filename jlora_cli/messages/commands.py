@@ -106,6 +106,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "この項目で止められる学習を、あえて実行します（記録されます）。",
     ),
     "help.train.dry_run": ("Show the settled plan and stop.", "確定した計画を表示して終了します。"),
+    "help.train.measure": (
+        "Run a few real steps for the memory and the time that the plan only estimates.",
+        "数ステップを実際に実行し、計画のメモリと所要時間を見積もりではなく実測値にします。",
+    ),
     "help.train.resume": (
         "Continue the run in --output from its newest whole checkpoint.",
         "--output の実行を、壊れていない最新のチェックポイントから再開します。",

@@ -135,13 +135,17 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "約 {needed} GiB 必要ですが、空きは {free} GiB です",
     ),
     "memory-exceeded.consequence": (
-        "The run may end for lack of memory.",
-        "メモリ不足で終了するおそれがあります。",
+        "The run would end for lack of memory.",
+        "メモリ不足で終了します。",
     ),
-    "memory-exceeded.remedy": (
-        "lower --batch-size (now {batch_size}) and raise --gradient-accumulation-steps, or --max-length",
-        "--batch-size（現在 {batch_size}）を下げて --gradient-accumulation-steps を上げるか、"
-        "--max-length を下げてください",
+    "memory-exceeded.remedy": ("{ways}", "{ways}"),
+    "memory-exceeded.enough": ("use {ways}", "{ways} にしてください"),
+    "memory-exceeded.or": (", or ", "、または "),
+    "memory-exceeded.nothing": (
+        "combine --batch-size 1, --gradient-checkpointing true and a smaller --max-length, "
+        "or take a smaller model: none is enough alone",
+        "単独で足りる設定はありません。--batch-size 1、--gradient-checkpointing true、"
+        "短い --max-length を組み合わせるか、より小さいモデルを選んでください",
     ),
     "output-in-use.evidence": (
         "{path} exists and is not empty",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jlora_cli import preflight
@@ -11,14 +12,10 @@ from jlora_cli.audit import audit, describe_untrained, parity_texts
 from jlora_cli.config import Resolved, parse_options, resolve, settle
 from jlora_cli.errors import refuse
 from jlora_cli.finding import found
-from jlora_cli.hub import DEMO, find_model
+from jlora_cli.hub import DEMO, find_model, is_here
+from jlora_cli.memory import longest_that_fits
 from jlora_cli.messages import say
-from jlora_cli.plan import (
-    Shape,
-    known_layers,
-    read_shape,
-    settle_max_length,
-)
+from jlora_cli.plan import settle_max_length
 from jlora_cli.preparing import DEMO_VALIDATION, find_validation, load_data
 from jlora_cli.profile import check_fit, choose_profile, load_profile
 from jlora_cli.prompt import Prompter, choose_template, differs_from_own, format_for
@@ -30,11 +27,11 @@ from jlora_cli.run_folder import (
     open_adapter,
     read_model_config,
 )
+from jlora_cli.shape import Shape, known_layers, read_shape
 from jlora_cli.tokenizer import Tokenizer, load_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from jlora_cli.config import RunConfig
     from jlora_cli.dataset import Example, Loaded
@@ -66,7 +63,7 @@ def propose(
     format = format_for(base.tokenizer, template, base.model)
     prompter = Prompter(base.tokenizer, format)
     draft = _settle_rest(resolved, base.shape, template, chosen)
-    draft, material = _encode(draft, base, prompter, (data.examples, held_out))
+    draft, material = _encode(draft, base, prompter, (data.examples, held_out), machine)
     audited = audit(
         prompter, data.examples, material.train.rows, embedding=base.shape.vocabulary or None
     )
@@ -100,6 +97,11 @@ class _Base(NamedTuple):
     folder: Path
     shape: Shape
     tokenizer: Tokenizer
+
+    @property
+    def weights_here(self) -> bool:
+        """False where a run would download them; a folder of one's own is not looked up."""
+        return is_here(Path(self.model).expanduser()) or any(self.folder.glob("*.safetensors"))
 
 
 def _open_base(model: str | None) -> _Base:
@@ -196,12 +198,18 @@ def _encode(
     base: _Base,
     prompter: Prompter,
     examples: tuple[list[Example], list[Example]],
+    machine: Machine,
 ) -> tuple[Resolved, preflight.Material]:
     """The rows to train on and those held out as ids, none longer than `max_length` says."""
     config = draft.config
     wholes, held_out = (prompter.encode_whole(each, config.train_on) for each in examples)
     lengths = [len(whole.encoded.ids) for whole in wholes]
-    draft = settle_max_length(draft, base.shape.context, lengths)
+    room = None
+    if config.max_length == "auto":
+        # Where not even one token fits, the plan says so; a length would be no remedy.
+        size = config.batch_size
+        room = longest_that_fits(config, base.shape, machine, rows_per_batch=size) or None
+    draft = settle_max_length(draft, base.shape.context, lengths, room)
     how: dict[str, Any] = {
         "max_length": int(draft.config.max_length),
         "train_on": config.train_on,
@@ -216,6 +224,7 @@ def _encode(
         longest=max(lengths, default=0),
         conversations=sum(whole.example.text is None for whole in wholes),
         other_template=differs_from_own(prompter),
+        weights_here=base.weights_here,
         untrained_end=describe_untrained(
             base.folder, prompter.format.turn_end_id, base.tokenizer.special_ids.values()
         ),

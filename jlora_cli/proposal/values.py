@@ -133,6 +133,11 @@ class Proposal:
         measured = stock_parity(self.tokenizer, self.parity_texts)
         return replace(self, tokens=self.tokens | {"stock_parity": measured})
 
+    def with_measured(self, *, peak_gib: float, tokens_per_second: float) -> Proposal:
+        """The same, its plan with the memory and speed of real steps."""
+        plan = self.plan.with_measured(peak_gib=peak_gib, tokens_per_second=tokens_per_second)
+        return replace(self, plan=plan)
+
     def preview(self) -> list[Preview]:
         """A few rows as they are trained, the shortest of the first hundred."""
         prompter = Prompter(self.tokenizer, self.format)
@@ -159,6 +164,13 @@ def judge(
     held_out = len(material.validation.rows)
     resolved = settle_for_data(draft, rows=len(material.train.rows), validation_rows=held_out)
     config = resolved.config
-    plan = make_plan(config, material.shape, machine, material.train, validation_rows=held_out)
+    plan = make_plan(
+        config,
+        material.shape,
+        machine,
+        material.train,
+        validation_rows=held_out,
+        weights_here=material.weights_here,
+    )
     occupied = in_use(Path(config.output or ""))
     return resolved, plan, preflight.inspect(resolved, plan, material, in_use=occupied)

@@ -19,6 +19,7 @@ from jlora_cli.model import (
 )
 from jlora_cli.recipe import attention_layers
 from jlora_cli.run_folder import open_source
+from jlora_cli.training.allocator import give_back_freed_tensors
 from jlora_cli.training.optimizer import add_noise, remove_noise
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def load(
     """
     config = proposal.config
     device = choose_device("cpu" if proposal.machine.usable_gpu is None else None)
+    if device == "cpu":
+        give_back_freed_tensors()
     accelerator = Accelerator(
         cpu=device == "cpu", mixed_precision=_MIXED.get(config.precision, "no")
     )

@@ -6,10 +6,12 @@ import time
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jlora_cli import __version__
 from jlora_cli.model import device_memory_gib, trainable_parameters
+from jlora_cli.run_folder import ADAPTER_WEIGHTS
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -128,14 +130,17 @@ def build_record(
         **asdict(identity),
         "versions": {name: _version(name) for name in _PACKAGES},
         "result": {
-            **_result(progress, adapted, clock.seconds),
+            **_result(progress, adapted, clock.seconds, output=proposal.config.output),
             "micro_batch_size": progress.micro_batch_size or proposal.config.batch_size,
         },
     }
 
 
-def _result(progress: Progress, adapted: PeftModel, seconds: float) -> dict[str, Any]:
+def _result(
+    progress: Progress, adapted: PeftModel, seconds: float, *, output: str | None
+) -> dict[str, Any]:
     last = progress.losses[-_SHOWN_LOSSES:]
+    trained = trainable_parameters(adapted)
     return {
         "optimizer_steps": progress.step,
         "train_loss": sum(last) / len(last) if last else None,
@@ -144,8 +149,15 @@ def _result(progress: Progress, adapted: PeftModel, seconds: float) -> dict[str,
         "tokens_per_second": round(progress.tokens / max(progress.seconds, 1e-9), 1),
         "seconds": seconds,
         "peak_memory_gib": device_memory_gib(str(adapted.device)),
-        "trainable_parameters": trainable_parameters(adapted),
+        "trainable_parameters": trained,
+        "trainable_share": trained / adapted.get_nb_trainable_parameters()[1],
+        "adapter_mib": _size_mib(Path(output or "") / "adapter" / ADAPTER_WEIGHTS),
     }
+
+
+def _size_mib(path: Path) -> float | None:
+    """A file's size; None for a run that ended before it wrote it."""
+    return round(path.stat().st_size / 2**20, 2) if path.is_file() else None
 
 
 def build_card(proposal: Proposal, identity: Identity) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import math
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,7 +26,7 @@ from jlora_cli.profile import load_profile
 
 LAPTOP = Machine("Linux", "3.11.7", True, "", 2, 16.0, 8.0, 100.0)
 OPTIONS = inspect.signature(command.train).parameters
-OWN = ["profile", "set_", "from_adapter", "allow", "try_", "dry_run", "resume", "json"]
+OWN = ["profile", "set_", "from_adapter", "allow", "try_", "dry_run", "measure", "resume", "json"]
 SETTINGS = [name for name in OPTIONS if name not in OWN]
 
 
@@ -228,6 +229,90 @@ def test_options_and_set_reach_the_settings(dry_run):
     assert (config["compile"]["value"], config["compile"]["source"]) == (False, "option")
     assert (config["epochs"]["value"], config["lora_r"]["value"]) == (2.0, 4)
     assert config["warmup_steps"]["source"] == "auto"
+
+
+def plan_lines(done):
+    """What the plan's table says, by the label of its line."""
+    lines = [re.split(r"\s{2,}", line.strip()) for line in done.stdout.splitlines()]
+    return {line[0]: line[1] for line in lines if len(line) == 2}
+
+
+def test_the_plan_is_told_in_units_and_the_unknown_as_such(run, tiny_base, rows):
+    done = run("--model", tiny_base, "--data", rows, "--dry-run")
+    told = plan_lines(done)
+    assert told["share of padding"] == "0.0%"
+    # GPT-NeoX, two blocks of 32: (32+96) + (32+32) + (32+64) + (64+32), times rank 8.
+    assert told["trainable weights"].startswith("6,144 (")
+    assert told["adapter on disk"] == "0.0 MiB"
+    assert told["memory: total"].endswith(" GiB, estimated")
+    assert told["memory: runtime"] == "0.45 GiB"
+    assert "memory: optimizer" not in told  # it comes to nothing
+    assert told["to download"] == "nothing"
+    assert told["free memory"] == "8.00 GiB"
+    for unknown in ("tokens a second", "time an epoch", "time of the run"):
+        assert told[unknown] == "– (--measure tells)"
+
+
+# --- measured ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def measuring(monkeypatch):
+    """Real steps that took 2.5 GiB and made a hundred tokens a second; the calls."""
+    calls = []
+
+    def measure(proposal, notify):
+        calls.append(proposal)
+        notify(Stage("measure.typical", {}))
+        return 2.5, 100.0
+
+    module = SimpleNamespace(measure=measure)
+    monkeypatch.setitem(sys.modules, "jlora_cli.training.measuring", module)
+    return calls
+
+
+def test_measured_figures_replace_the_estimates(dry_run, measuring):
+    done, document = dry_run("--measure", "--epochs", "2")
+    plan = document["plan"]
+    assert done.exit_code == 0
+    assert len(measuring) == 1
+    assert (plan["measured"], plan["memory_gib"]["total"]) == (True, 2.5)
+    assert plan["memory_gib"]["base_weights"] > 0
+    assert plan["tokens_per_second"] == 100.0
+    assert plan["seconds_per_epoch"] == pytest.approx(plan["tokens"] / 100, abs=0.1)
+    assert plan["seconds_total"] == pytest.approx(2 * plan["tokens"] / 100, abs=0.1)
+    assert "measuring speed" in done.stderr
+
+
+def test_a_measured_plan_says_when_the_run_is_done(run, measuring, tiny_base, rows):
+    done = run("--model", tiny_base, "--data", rows, "--dry-run", "--measure", "--epochs", "2")
+    told = plan_lines(done)
+    assert told["memory: total"] == "2.50 GiB, measured"
+    assert told["tokens a second"] == "100"
+    assert re.fullmatch(r"0:00:\d\d", told["time an epoch"])
+    assert re.fullmatch(r"0:\d\d:\d\d, done at [\d-]{10} \d\d:\d\d", told["time of the run"])
+
+
+def test_a_run_may_be_measured_before_it_begins(run, session, measuring, tiny_base, rows):
+    done = run("--model", tiny_base, "--data", rows, "--measure")
+    ((proposal, _),) = session.calls
+    assert done.exit_code == 0
+    assert proposal.plan.measured is True
+    assert "2.5 of 8.0 GiB" in done.stderr
+
+
+def test_a_refused_run_is_not_measured(dry_run, measuring):
+    done, _ = dry_run("--measure", "--batch-size", "4", "--epochs", "3", "--warmup-steps", "100")
+    assert (done.exit_code, measuring) == (1, [])
+
+
+def test_measuring_without_torch_says_how_to_install_it(dry_run, monkeypatch):
+    monkeypatch.setattr(machine.required.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(JloraError, match="torch"):
+        dry_run("--measure")
+
+
+# --- profiles ----------------------------------------------------------------------------------
 
 
 def test_a_profile_of_ones_own_is_read(run, tiny_base, rows, tmp_path):
