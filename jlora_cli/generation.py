@@ -35,25 +35,11 @@ if TYPE_CHECKING:
 
     from jlora_cli.dataset import Message
     from jlora_cli.run_folder import Artifact
+    from jlora_cli.sampling import Sampling
     from jlora_cli.tokenizer import Tokenizer
 
 QUANTIZATIONS = ("none", "8bit", "4bit")
 FinishReason = Literal["eos", "stop", "length"]
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How the next token is chosen. `temperature` 0 is greedy; `top_k` 0 and `top_p` 1 are off.
-
-    `seed` is the first conversation's; the ones behind it count up from there.
-    """
-
-    max_new_tokens: int = 256
-    temperature: float = 0.7
-    top_p: float = 0.75
-    top_k: int = 40
-    repetition_penalty: float = 1.0
-    seed: int = 42
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ from jlora_cli.errors import refuse
 from jlora_cli.events import Notify, Stage, Warned, ignore
 from jlora_cli.generation import (
     Answerer,
-    Sampling,
     context_length,
     load_answerer,
     tokenizer_folder,
@@ -32,6 +31,7 @@ from jlora_cli.messages import say
 from jlora_cli.model import DTYPES, Placement, check_base, fingerprint, has_effect, is_dropout
 from jlora_cli.prompt import CARD_NAME
 from jlora_cli.run_folder import in_use, write_json
+from jlora_cli.sampling import Sampling
 from jlora_cli.tokenizer import load_tokenizer
 from jlora_cli.tokenizer.portable import write_portable
 
