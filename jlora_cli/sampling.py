@@ -23,11 +23,11 @@ Source = Literal["option", "model", "recipe", "default"]
 class Sampling:
     """How the next token is chosen. `temperature` 0 is greedy; `top_k` 0 and `top_p` 1 are off.
 
-    no_repeat_ngram_size: no run of so many tokens comes twice; 0 is off, and stays so by default:
-        2 forbids the second 「ました」 of an answer in Japanese.
-    stop: texts that end an answer, and do not belong to it.
     seed: the first conversation's; the ones behind it count up from there.
-    alternatives: how many other candidates are told of each token; 0 tells nothing.
+    stop: an answer ends before the first of these texts.
+    no_repeat_ngram_size: forbids every run of so many tokens that prompt and answer hold already;
+        0 is off, and stays so by default: 2 forbids the second 「ました」 of an answer.
+    alternatives: how many tokens to name beside each chosen one.
     """
 
     max_new_tokens: int = 256
@@ -36,9 +36,14 @@ class Sampling:
     top_k: int = 40
     repetition_penalty: float = 1.0
     seed: int = 42
-    no_repeat_ngram_size: int = 0
     stop: tuple[str, ...] = ()
+    no_repeat_ngram_size: int = 0
     alternatives: int = 0
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether a choice depends on the tokens so far, beside the logits."""
+        return self.repetition_penalty != 1.0 or self.no_repeat_ngram_size > 0
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "stop": list(self.stop)}

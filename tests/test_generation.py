@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 from transformers import (
+    NoRepeatNGramLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
 )
 
-from jlora_cli import generation
 from jlora_cli.dataset import Message
 from jlora_cli.errors import JloraError
 from jlora_cli.events import Answered, Warned
@@ -26,6 +27,7 @@ from jlora_cli.generation import (
     Answerer,
     choose_tokens,
     context_length,
+    engine,
     load_answerer,
     placement_for,
 )
@@ -141,6 +143,18 @@ def test_batches_are_told_as_they_are_done_and_answers_keep_the_order(answerers)
     assert lengths != sorted(lengths)  # else keeping the order would prove nothing
 
 
+def test_answers_come_batch_by_batch_with_their_places_and_seeds_of_their_own(answerers):
+    answerer = answerers("llama")
+    conversations = [asked(prompt) for prompt in PROMPTS]
+    seeds = [5, 9, 7, 8]
+    made = dict(answerer.answer_each(conversations, DRAWN, seeds=seeds, batch_size=3))
+    assert list(made) != sorted(made)  # the longest first
+    assert [made[place] for place in range(4)] == [
+        answerer.answer(conversation, replace(DRAWN, seed=seed))
+        for conversation, seed in zip(conversations, seeds, strict=True)
+    ]
+
+
 def test_no_conversations_give_no_answers(answerers):
     assert answerers("gpt2").answer_many([], GREEDY) == []
 
@@ -215,6 +229,116 @@ def test_a_batch_cuts_each_row_at_the_limit(scripted):
     found = [(answer.ids, answer.finish_reason) for answer in answers]
     assert found == [([100] * 4, "length"), ([110], "eos")]
     assert answerer.model.asked == 4
+
+
+# --- stop strings ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def spoken(scripted, tiny_base):
+    """(answer, what was heard) where the model says `text` and ends."""
+    tokenizer = load_tokenizer(tiny_base)
+
+    def speak(text, *stop):
+        heard: list[str] = []
+        answerer = scripted([*tokenizer.encode(text), EOS_ID])
+        sampling = replace(GREEDY, max_new_tokens=99, stop=stop)
+        return answerer.answer(asked("猫"), sampling, heard.append), heard
+
+    return speak
+
+
+def test_an_answer_ends_before_a_stop_string_that_straddles_tokens(spoken, tiny_base):
+    text, stop = "はい、わかりました。髙﨑さん、🐈", "た。髙"
+    pieces = load_tokenizer(tiny_base).pieces(load_tokenizer(tiny_base).encode(text))
+    answer, heard = spoken(text, stop)
+    assert (answer.text, answer.finish_reason) == ("はい、わかりまし", "stop")
+    assert "".join(heard) == answer.text
+    assert not any(stop in piece for piece in pieces)
+    said = load_tokenizer(tiny_base).decode(answer.ids)
+    assert said.endswith("髙")  # the token that completed the stop string is the last
+
+
+def test_what_may_begin_a_stop_string_is_told_as_soon_as_it_does_not(spoken):
+    answer, heard = spoken("薄暗い所。。猫", "。。。", "猫🐈")
+    assert (answer.text, answer.finish_reason) == ("薄暗い所。。猫", "eos")
+    assert heard[-2:] == ["。。", "猫"]  # held until 猫 came, and until the end
+
+
+def test_the_first_of_several_stop_strings_counts(spoken):
+    answer, _ = spoken("吾輩は猫である。", "ある", "猫")
+    assert (answer.text, answer.finish_reason) == ("吾輩は", "stop")
+
+
+def test_a_stop_string_within_one_token_cuts_inside_it(spoken, tiny_base):
+    tokenizer = load_tokenizer(tiny_base)
+    assert tokenizer.pieces(tokenizer.encode("猫とニャー")) == ["猫", "と", "ニャー"]
+    answer, heard = spoken("猫とニャー", "ー")
+    assert (answer.text, heard) == ("猫とニャ", ["猫", "と", "ニャ"])
+
+
+def test_the_very_last_text_can_be_a_stop_string_too(scripted, tiny_base):
+    half = load_tokenizer(tiny_base).encode("🐕")[:1]  # a byte whose fellows never come
+    answerer = scripted([100, *half, EOS_ID])
+    answer = answerer.answer(asked("猫"), replace(GREEDY, stop=("�",)))
+    assert answer.finish_reason == "stop"
+    assert "�" not in answer.text
+
+
+def test_an_empty_stop_string_stops_nothing(spoken):
+    answer, _ = spoken("猫である。", "")
+    assert (answer.text, answer.finish_reason) == ("猫である。", "eos")
+
+
+def test_each_row_of_a_batch_stops_for_itself(scripted, tiny_base):
+    encode = load_tokenizer(tiny_base).encode
+    answerer = scripted([*encode("猫。はい"), EOS_ID], [*encode("はい、🐈"), EOS_ID])
+    answers = answerer.answer_many([asked("猫")] * 2, replace(GREEDY, stop=("。",)))
+    assert [(a.text, a.finish_reason) for a in answers] == [("猫", "stop"), ("はい、🐈", "eos")]
+
+
+# --- what else the model would have said ----------------------------------------------------
+
+
+def test_alternatives_are_the_models_own_probabilities_before_any_filter(answerers):
+    answerer = answerers("gpt_neox")
+    sampling = replace(DRAWN, temperature=0.3, top_k=2, repetition_penalty=2.0, alternatives=3)
+    answer = answerer.answer(asked("髙﨑さん🐈"), sampling)
+    prompt = answerer.prompter.prompt_ids(asked("髙﨑さん🐈"))
+    with torch.inference_mode():
+        logits = answerer.model(torch.tensor([prompt + answer.ids])).logits[0]
+    wanted = logits[len(prompt) - 1 : -1].softmax(-1)
+    assert [token.id for token in answer.tokens] == answer.ids
+    assert "".join(token.text for token in answer.tokens) == answer.text
+    for token, row in zip(answer.tokens, wanted, strict=True):
+        assert token.probability == pytest.approx(row[token.id].item(), abs=1e-5)
+        likeliest = row.topk(3)
+        assert [id_ for id_, _, _ in token.alternatives] == likeliest.indices.tolist()
+        shares = [share for _, _, share in token.alternatives]
+        assert shares == pytest.approx(likeliest.values.tolist(), abs=1e-5)
+    assert len(answer.tokens) == answer.answer_tokens > 4
+
+
+def test_alternatives_are_spelled_as_text_bytes_or_the_name_of_what_has_no_text(scripted):
+    answerer = scripted([100])
+    tokenizer = answerer.prompter.tokenizer
+    byte, cat = tokenizer.piece_id("<0xE3>"), tokenizer.piece_id("吾輩は")
+    assert [answerer._spelled(i) for i in (cat, byte, EOS_ID)] == ["吾輩は", "<0xE3>", "</s>"]
+
+
+def test_without_alternatives_no_tokens_are_kept(answerers):
+    assert answerers("gpt_neox").answer(asked("猫"), GREEDY).tokens == ()
+
+
+def test_an_answer_says_how_fast_it_came(answerers):
+    answer = answerers("gpt_neox").answer(asked("猫"), DRAWN)
+    assert answer.seconds_to_first_token > 0
+    assert answer.tokens_per_second > 0
+
+
+@pytest.mark.parametrize("said", [[EOS_ID], [100, EOS_ID]])
+def test_the_shortest_answers_have_a_speed(scripted, said):
+    assert scripted(said).answer(asked("猫"), GREEDY).tokens_per_second > 0
 
 
 # --- what fits ------------------------------------------------------------------------------
@@ -380,6 +504,43 @@ def test_random_logits_are_drawn_from_as_by_the_warpers_of_transformers(drawn_fr
     found = drawn_from(logits, sampling, seen.tolist(), torch.ones_like(seen).tolist())
     assert torch.equal(found > 0, wanted.softmax(-1) > 0)
     torch.testing.assert_close(found, wanted.softmax(-1))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_repeated_runs_are_forbidden_as_by_the_processor_of_transformers(drawn_from, size):
+    random = torch.Generator().manual_seed(2)
+    logits = torch.randn(4, 9, generator=random)
+    seen = torch.randint(0, 6, (4, 30), generator=random)
+    wanted = NoRepeatNGramLogitsProcessor(size)(seen, logits.clone()).softmax(-1)
+    sampling = replace(PLAIN, no_repeat_ngram_size=size)
+    found = drawn_from(logits, sampling, seen.tolist(), torch.ones_like(seen).tolist())
+    torch.testing.assert_close(found, wanted)
+    assert (found == 0).any()
+
+
+def test_runs_that_reach_into_padding_are_not_forbidden():
+    logits = torch.tensor([[0.0, 1.0, 3.0, 2.0]])
+    seen, sampling = torch.tensor([[0, 2, 0]]), replace(GREEDY, no_repeat_ngram_size=2)
+    chosen = [
+        choose_tokens(logits, seen, torch.tensor([mask]), sampling, []).item()
+        for mask in ([1, 1, 1], [0, 1, 1])
+    ]
+    assert chosen == [3, 2]  # 0 2 was said, or the first 0 is padding
+
+
+def test_before_a_run_is_full_nothing_is_forbidden():
+    seen, sampling = torch.tensor([[1]]), replace(GREEDY, no_repeat_ngram_size=2)
+    chosen = choose_tokens(LOGITS, seen, torch.ones_like(seen), sampling, [])
+    assert chosen.tolist() == [[0]]
+
+
+def test_no_run_of_two_tokens_is_said_twice(answerers):
+    answerer = answerers("gpt_neox")
+    sampling = replace(GREEDY, max_new_tokens=40, no_repeat_ngram_size=2)
+    prompt = answerer.prompter.prompt_ids(asked("猫"))
+    ids = [*prompt, *answerer.answer(asked("猫"), sampling).ids]
+    pairs = list(pairwise(ids))[len(prompt) - 1 :]
+    assert len(set(pairs)) == len(pairs) > 20
 
 
 # --- where it runs --------------------------------------------------------------------------
@@ -568,7 +729,7 @@ def test_a_base_of_another_maker_answers_under_a_template_of_ours():
 
 def test_tokens_are_chosen_in_float32_whatever_the_model_computes_in(scripted, monkeypatch):
     answerer, types = scripted([100, EOS_ID]), []
-    choose = generation.choose_tokens
+    choose = engine.choose_tokens
 
     def read(logits, *rest):
         types.append(logits.dtype)
@@ -581,6 +742,6 @@ def test_tokens_are_chosen_in_float32_whatever_the_model_computes_in(scripted, m
         return SimpleNamespace(logits=result.logits.bfloat16(), past_key_values=1)
 
     monkeypatch.setattr(Scripted, "__call__", in_half)
-    monkeypatch.setattr(generation, "choose_tokens", read)
+    monkeypatch.setattr(engine, "choose_tokens", read)
     answerer.answer(asked("猫"), GREEDY)
     assert types == [torch.float32] * 2

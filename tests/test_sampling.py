@@ -28,7 +28,7 @@ def model(tmp_path):
 
 def test_the_defaults_are_those_of_the_recipes_that_users_ran():
     # temperature 0.7, top_p 0.75, top_k 40, max_new_tokens 256; no_repeat_ngram_size 2 is left off.
-    assert Sampling(256, 0.7, 0.75, 40, 1.0, 42, 0, (), 0) == DEFAULTS
+    assert Sampling(256, 0.7, 0.75, 40, 1.0, 42, (), 0, 0) == DEFAULTS
 
 
 def test_option_beats_model_beats_recipe_beats_default(model):

@@ -130,7 +130,7 @@ def test_sampling_options_reach_the_model(run, tiny_run, monkeypatch):
     run(tiny_run, "--prompt", "猫", *words, "--repetition-penalty", "1.5")
     run(tiny_run, "--prompt", "猫")
     assert heard == [
-        ([Message("user", "猫")], Sampling(5, 0.3, 0.4, 6, 1.5, 9, 3, ("\n", "。"))),
+        ([Message("user", "猫")], Sampling(5, 0.3, 0.4, 6, 1.5, 9, ("\n", "。"), 3)),
         ([Message("user", "猫")], Sampling(256, 0.7, 0.75, 40, 1.0, 42)),
     ]
 
