@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
-    from jlora_cli.generation import Answer, Sampling
+    from jlora_cli.generation import Answer
+    from jlora_cli.sampling import Sampling
 
     class Answers(Protocol):
         """What a conversation needs of a model."""

@@ -9,10 +9,11 @@ import pytest
 from jlora_cli.conversation import Conversation
 from jlora_cli.dataset import Message
 from jlora_cli.errors import JloraError, refuse
-from jlora_cli.generation import Answer, Answerer, Sampling, load_answerer
+from jlora_cli.generation import Answer, Answerer, load_answerer
 from jlora_cli.messages import say, use_language
 from jlora_cli.model import Placement
 from jlora_cli.run_folder import Artifact
+from jlora_cli.sampling import Sampling
 from tests.tiny_models import CONTEXT
 
 SAMPLING = Sampling(max_new_tokens=8, temperature=0.0)

@@ -26,7 +26,6 @@ from jlora_cli.events import Answered, Warned
 from jlora_cli.generation import (
     Answer,
     Answerer,
-    Sampling,
     cache,
     choose_tokens,
     context_length,
@@ -37,6 +36,7 @@ from jlora_cli.generation import (
 from jlora_cli.model import Placement, load_base
 from jlora_cli.prompt import Prompter, format_for
 from jlora_cli.run_folder import Artifact, open_source
+from jlora_cli.sampling import Sampling
 from jlora_cli.tokenizer import load_tokenizer
 from tests.tiny_models import ARCHITECTURES, BOS_ID, CONTEXT, EOS_ID, WINDOW, save_tiny_model
 

@@ -16,10 +16,11 @@ from jlora_cli import merging
 from jlora_cli.dataset import Message
 from jlora_cli.errors import JloraError
 from jlora_cli.events import Stage, Warned
-from jlora_cli.generation import Sampling, load_answerer
+from jlora_cli.generation import load_answerer
 from jlora_cli.merging import PROMPTS, merge
 from jlora_cli.model import Placement, fingerprint
 from jlora_cli.run_folder import Artifact, open_source
+from jlora_cli.sampling import Sampling
 from tests.tiny_models import EOS_ID, save_tiny_model
 from tests.tiny_runs import PAIRS, train_tiny_run
 

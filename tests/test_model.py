@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from jlora_cli import model as room
+from jlora_cli import weights
 from jlora_cli.config import RunConfig
 from jlora_cli.errors import JloraError
 from jlora_cli.model import (
@@ -259,9 +259,9 @@ def test_dropout_replaces_every_one_of_the_architecture(base, written):
 
 
 def test_an_error_without_words_still_gets_a_sentence():
-    assert room._reason(ValueError()) == "no reason given"
-    assert room._reason(ValueError("一\n二  三")) == "一 二 三"
-    assert len(room._reason(ValueError("長" * 999))) == 200
+    assert weights.reason_of(ValueError()) == "no reason given"
+    assert weights.reason_of(ValueError("一\n二  三")) == "一 二 三"
+    assert len(weights.reason_of(ValueError("長" * 999))) == 200
 
 
 def test_shapes_are_read_without_the_weights(tiny_base):
@@ -304,9 +304,9 @@ def test_weights_cannot_move_from_one_file_to_the_next_unnoticed(tmp_path):
 @pytest.fixture
 def sampled(monkeypatch, tmp_path):
     """A file of 1,000 bytes of which eleven samples of ten are hashed: 0-9, 99-108, ... 990-999."""
-    monkeypatch.setattr(room, "_HASHED_WHOLE", 500)
-    monkeypatch.setattr(room, "_SAMPLES", 11)
-    monkeypatch.setattr(room, "_SAMPLE_BYTES", 10)
+    monkeypatch.setattr(weights, "_HASHED_WHOLE", 500)
+    monkeypatch.setattr(weights, "_SAMPLES", 11)
+    monkeypatch.setattr(weights, "_SAMPLE_BYTES", 10)
     path = tmp_path / "model.safetensors"
     path.write_bytes(bytes(1000))
     return path

@@ -8,20 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jlora_cli import screen
-from jlora_cli.commands.options import (
-    Base,
-    Device,
-    MaxNewTokens,
-    Precision,
-    Quantization,
-    RepetitionPenalty,
-    Seed,
-    Temperature,
-    TopK,
-    TopP,
-)
+from jlora_cli.commands.options import Asked, Base, with_answer_options
 from jlora_cli.errors import JloraError
 from jlora_cli.messages import say
+from jlora_cli.sampling import DEFAULTS, settle_sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,21 +19,15 @@ if TYPE_CHECKING:
     from jlora_cli.conversation import Conversation
 
 
+@with_answer_options(DEFAULTS)
 def chat(
     source: Annotated[
         str | None, typer.Argument(metavar="[SOURCE]", help=say("help.chat.source"))
     ] = None,
     base: Base = None,
     system: Annotated[str | None, typer.Option("--system", help=say("help.system"))] = None,
-    max_new_tokens: MaxNewTokens = 256,
-    temperature: Temperature = 0.7,
-    top_p: TopP = 0.75,
-    top_k: TopK = 40,
-    repetition_penalty: RepetitionPenalty = 1.0,
-    seed: Seed = 42,
-    quantization: Quantization = None,
-    precision: Precision = None,
-    device: Device = None,
+    *,
+    asked: Asked,
 ) -> None:
     """Load once, then answer line after line until Ctrl-D."""
     from jlora_cli.machine import require_training_packages
@@ -54,14 +38,12 @@ def chat(
     require_training_packages()
     screen.note(say("chat.loading", source=name))
     from jlora_cli.conversation import Conversation
-    from jlora_cli.generation import Sampling, load_answerer, placement_for
+    from jlora_cli.generation import load_answerer, placement_for
 
-    placement = placement_for(
-        artifact, quantization=quantization, precision=precision, device=device
-    )
-    sampling = Sampling(max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed)
+    placement = placement_for(artifact, **asked.loading)
+    settled = settle_sampling(asked.sampling, artifact)
     answerer = load_answerer(artifact, placement, notify=screen.Teller().notify)
-    conversation = Conversation(answerer, sampling, system)
+    conversation = Conversation(answerer, settled.sampling, system)
     screen.note(say("chat.welcome"))
     talk(conversation, _reader())
 

@@ -9,28 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jlora_cli import screen
-from jlora_cli.commands.options import (
-    Base,
-    Device,
-    Json,
-    MaxNewTokens,
-    Precision,
-    Quantization,
-    RepetitionPenalty,
-    Seed,
-    Source,
-    Temperature,
-    TopK,
-    TopP,
-)
+from jlora_cli.commands.options import Asked, Base, Json, Source, with_answer_options
 from jlora_cli.errors import refuse
 from jlora_cli.messages import say
+from jlora_cli.sampling import DEFAULTS, settle_sampling
 
 if TYPE_CHECKING:
     from jlora_cli.dataset import Message
-    from jlora_cli.generation import Answer, Answerer, Sampling
+    from jlora_cli.generation import Answer, Answerer
+    from jlora_cli.sampling import Sampling
 
 
+@with_answer_options(DEFAULTS)
 def infer(
     source: Source,
     base: Base = None,
@@ -46,16 +36,9 @@ def infer(
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=1, help=say("help.infer.batch_size"))
     ] = 8,
-    max_new_tokens: MaxNewTokens = 256,
-    temperature: Temperature = 0.7,
-    top_p: TopP = 0.75,
-    top_k: TopK = 40,
-    repetition_penalty: RepetitionPenalty = 1.0,
-    seed: Seed = 42,
-    quantization: Quantization = None,
-    precision: Precision = None,
-    device: Device = None,
     json: Json = False,
+    *,
+    asked: Asked,
 ) -> None:
     """Load once, answer, print to stdout or write to a file."""
     if prompt is not None and not prompt.strip():
@@ -74,12 +57,12 @@ def infer(
         raise refuse("infer.no_folder", path=output)
     artifact = open_source(source, base=base)
     require_training_packages()
-    from jlora_cli.generation import Sampling, load_answerer, placement_for
+    from jlora_cli.generation import load_answerer, placement_for
 
-    placement = placement_for(
-        artifact, quantization=quantization, precision=precision, device=device
-    )
-    sampling = Sampling(max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed)
+    placement = placement_for(artifact, **asked.loading)
+    settled = settle_sampling(asked.sampling, artifact)
+    sampling = settled.sampling
+    screen.note(settled.describe())
     notify = screen.Teller().notify
     answerer = load_answerer(artifact, placement, template=template, notify=notify)
     if prompt is not None:

@@ -17,10 +17,9 @@ from jlora_cli.generation.loading import (
     QUANTIZATIONS,
     load_answerer,
     placement_for,
-    tokenizer_folder,
-    trained_elsewhere,
 )
-from jlora_cli.generation.sampling import Sampling, choose_tokens
+from jlora_cli.generation.sampling import choose_tokens
+from jlora_cli.sampling import Sampling
 
 __all__ = [
     "QUANTIZATIONS",
@@ -33,6 +32,4 @@ __all__ = [
     "context_length",
     "load_answerer",
     "placement_for",
-    "tokenizer_folder",
-    "trained_elsewhere",
 ]

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from jlora_cli.dataset import Message
     from jlora_cli.generation.answer import Answer
     from jlora_cli.generation.engine import Step
-    from jlora_cli.generation.sampling import Sampling
     from jlora_cli.prompt import Prompter
+    from jlora_cli.sampling import Sampling
 
 
 class Answerer:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from transformers import DynamicCache, PreTrainedModel
 
-    from jlora_cli.generation.sampling import Sampling
+    from jlora_cli.sampling import Sampling
 
 
 class Step(NamedTuple):

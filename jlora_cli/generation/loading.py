@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
+from jlora_cli.artifact import prompt_format, tokenizer_folder
 from jlora_cli.errors import refuse
 from jlora_cli.events import Notify, Warned, ignore
 from jlora_cli.generation.answerer import Answerer
 from jlora_cli.hub import find_model
 from jlora_cli.messages import say
-from jlora_cli.model import (
-    DTYPES,
-    Placement,
-    choose_device,
-    fingerprint,
-    load_base,
-    read_adapter,
-)
-from jlora_cli.prompt import CARD_NAME, Prompter, PromptFormat, choose_template, format_for
+from jlora_cli.model import DTYPES, Placement, choose_device, load_base, read_adapter
+from jlora_cli.prompt import Prompter
 from jlora_cli.tokenizer import load_tokenizer
+from jlora_cli.weights import trained_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from jlora_cli.run_folder import Artifact
-    from jlora_cli.tokenizer import Tokenizer
 
 QUANTIZATIONS = ("none", "8bit", "4bit")
 
@@ -86,40 +78,8 @@ def load_answerer(
         text = say("generation.other_base", path=artifact.adapter, base=artifact.base)
         notify(Warned(text))
     tokenizer = load_tokenizer(tokenizer_folder(artifact, base))
-    format = _format(artifact, tokenizer, template)
+    format = prompt_format(artifact, tokenizer, template)
     model = load_base(base, placement, tokenizer=tokenizer)
     if artifact.adapter is not None:
         model = read_adapter(model, artifact.adapter)
     return Answerer(model, Prompter(tokenizer, format), remembers=remembers)
-
-
-def trained_elsewhere(artifact: Artifact, base: Path) -> bool:
-    """Whether the adapter's card names other weights than those in `base`; without one, no."""
-    said = (artifact.card or {}).get("base", {}).get("fingerprint")
-    return said is not None and said != fingerprint(base)
-
-
-def tokenizer_folder(artifact: Artifact, base: Path) -> Path:
-    """Where the tokenizer lies: beside the adapter, else (another tool left none) with the base."""
-    beside = artifact.adapter
-    if beside is not None and (
-        (beside / "tokenizer.json").is_file() or any(beside.glob("*.model"))
-    ):
-        return beside
-    return base
-
-
-def _format(artifact: Artifact, tokenizer: Tokenizer, template: str) -> PromptFormat:
-    if artifact.card is None:
-        return format_for(tokenizer, choose_template(template, tokenizer, []), artifact.base)
-    try:
-        trained = PromptFormat(**artifact.card["prompt"])
-    except (KeyError, TypeError) as error:
-        raise refuse(
-            "prompt.bad_card", path=f"{artifact.adapter or artifact.base}/{CARD_NAME}"
-        ) from error
-    if template == "auto":
-        return trained
-    made = format_for(tokenizer, choose_template(template, tokenizer, []), artifact.base)
-    # Another template, but text written as in the training: newlines and case stay its own.
-    return replace(made, newline=trained.newline, lower_case=trained.lower_case)

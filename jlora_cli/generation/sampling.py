@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,31 +9,7 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-@dataclass(frozen=True)
-class Sampling:
-    """How the next token is chosen. `temperature` 0 is greedy; `top_k` 0 and `top_p` 1 are off.
-
-    `seed` is the first conversation's; the ones behind it count up from there. An answer ends
-    before the first of the `stop` strings. `no_repeat_ngram_size` forbids every run of so many
-    tokens that prompt and answer hold already; 0 is off. `alternatives` is how many tokens to
-    name beside each chosen one.
-    """
-
-    max_new_tokens: int = 256
-    temperature: float = 0.7
-    top_p: float = 0.75
-    top_k: int = 40
-    repetition_penalty: float = 1.0
-    seed: int = 42
-    stop: tuple[str, ...] = ()
-    no_repeat_ngram_size: int = 0
-    alternatives: int = 0
-
-    @property
-    def looks_back(self) -> bool:
-        """Whether a choice depends on the tokens so far, beside the logits."""
-        return self.repetition_penalty != 1.0 or self.no_repeat_ngram_size > 0
+    from jlora_cli.sampling import Sampling
 
 
 def choose_tokens(

@@ -212,6 +212,12 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "use --quantization none",
         "--quantization none を使ってください",
     ),
+    "sampling.used": ("Sampling: {parts}", "サンプリング: {parts}"),
+    "sampling.part": ("{values} ({source})", "{values}（{source}）"),
+    "sampling.source.option": ("as asked", "指定"),
+    "sampling.source.model": ("the model's own", "モデルの設定"),
+    "sampling.source.recipe": ("known of this model", "このモデルの推奨"),
+    "sampling.source.default": ("default", "既定"),
     "merge.no_adapter": (
         "{source} is no adapter, there is nothing to merge",
         "{source} はアダプターではなく、統合できません",

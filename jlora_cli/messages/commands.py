@@ -20,6 +20,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "標準出力に JSON 文書だけを出力します。",
     ),
     "help.default": (" Default: {value}.", "既定値: {value}。"),
+    "help.default_else": (
+        " Default: the model's own, else {value}.",
+        "既定値: モデルの設定、なければ {value}。",
+    ),
     "help.required": (" Required.", "必須。"),
     "help.usage": ("Usage", "使い方"),
     "help.any_options": ("[OPTIONS]", "[オプション]"),
@@ -70,6 +74,16 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "help.repetition_penalty": (
         "Above 1 makes repetition less likely.",
         "1 より大きいと繰り返しを抑えます。",
+    ),
+    "help.no_repeat_ngram_size": (
+        "Let no run of N tokens come twice; 0 is off. 2 breaks Japanese: 「食べました。」 may "
+        "not be followed by a second 「ました」.",
+        "同じ N トークンの並びを繰り返しません（0 で無効）。2 は日本語を壊します。"
+        "「食べました。」のあとに二度目の「ました」が書けなくなるためです。",
+    ),
+    "help.stop": (
+        r"A text that ends an answer and is left out of it; \n is a newline. May be given again.",
+        r"回答を終わらせる文字列（回答には含めません）。\n は改行です。複数回指定できます。",
     ),
     "help.seed": ("Seed of the sampling.", "サンプリングの乱数シード。"),
     "help.quantization": (

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from safetensors.torch import save_file
 
 from jlora_cli.dataset import Message
-from jlora_cli.generation import Answerer, Sampling
+from jlora_cli.generation import Answerer
 from jlora_cli.model import adapter_state
 from jlora_cli.prompt import CARD_NAME, Prompter
 from jlora_cli.run_folder import ADAPTER_WEIGHTS, write_json, write_whole
+from jlora_cli.sampling import Sampling
 from jlora_cli.tokenizer.portable import spread, write_portable
 
 if TYPE_CHECKING:

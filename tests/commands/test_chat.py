@@ -15,10 +15,11 @@ from jlora_cli.commands import chat as command
 from jlora_cli.conversation import Conversation
 from jlora_cli.dataset import Message
 from jlora_cli.errors import JloraError, refuse
-from jlora_cli.generation import Answer, Sampling, load_answerer
+from jlora_cli.generation import Answer, load_answerer
 from jlora_cli.messages import say
 from jlora_cli.model import Placement
 from jlora_cli.run_folder import open_source
+from jlora_cli.sampling import Sampling
 
 LOADING = "Loading {} …\nType a message; /help lists commands, Ctrl-D ends.\n"
 

@@ -16,24 +16,20 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError
 
+from jlora_cli.artifact import tokenizer_folder
 from jlora_cli.dataset import Message
 from jlora_cli.errors import refuse
 from jlora_cli.events import Notify, Stage, Warned, ignore
-from jlora_cli.generation import (
-    Answerer,
-    Sampling,
-    context_length,
-    load_answerer,
-    tokenizer_folder,
-    trained_elsewhere,
-)
+from jlora_cli.generation import Answerer, context_length, load_answerer
 from jlora_cli.hub import find_model
 from jlora_cli.messages import say
-from jlora_cli.model import DTYPES, Placement, check_base, fingerprint, has_effect, is_dropout
+from jlora_cli.model import DTYPES, Placement, has_effect, is_dropout
 from jlora_cli.prompt import CARD_NAME
 from jlora_cli.run_folder import in_use, write_json
+from jlora_cli.sampling import Sampling
 from jlora_cli.tokenizer import load_tokenizer
 from jlora_cli.tokenizer.portable import write_portable
+from jlora_cli.weights import check_base, fingerprint, trained_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
