@@ -47,7 +47,7 @@ def infer(
         raise typer.BadParameter(say("infer.prompt_or_input"))
     if (input is None) != (output is None):
         raise typer.BadParameter(say("infer.input_needs_output"))
-    from jlora_cli.lean_imports import import_lean
+    from jlora_cli.lean_imports import import_lean, spare_bitsandbytes
     from jlora_cli.machine import require_training_packages
     from jlora_cli.run_folder import open_source
 
@@ -62,6 +62,7 @@ def infer(
     from jlora_cli.generation import load_answerer, placement_for
 
     placement = placement_for(artifact, **asked.loading)
+    spare_bitsandbytes(placement.quantization)
     settled = settle_sampling(asked.sampling, artifact)
     sampling = settled.sampling
     screen.note(settled.describe())
