@@ -152,8 +152,13 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "help.merge.output": ("The folder to write.", "書き出すフォルダー。"),
     "help.merge.dtype": (
-        "Precision of the merged weights. Default: float32.",
-        "統合後の重みの精度。既定は float32。",
+        "Precision of the merged weights. Default: the base's own.",
+        "統合後の重みの精度。既定はベースと同じです。",
+    ),
+    "help.merge.verify": (
+        "Ask both models every validation prompt of the run (full), eight of them (sample), or "
+        "compare nothing (off).",
+        "実行の検証用プロンプトの全件（full）または 8 件（sample）を両方に質問して比較します。off で比較しません。",
     ),
     "help.evaluate": (
         "Score a run, adapter or model on held-out rows.\n\n"
