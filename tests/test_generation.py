@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from transformers import (
+    GPTNeoXConfig,
     NoRepeatNGramLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
     TemperatureLogitsWarper,
@@ -25,6 +26,7 @@ from jlora_cli.events import Answered, Warned
 from jlora_cli.generation import (
     Answer,
     Answerer,
+    cache,
     choose_tokens,
     context_length,
     engine,
@@ -36,7 +38,7 @@ from jlora_cli.prompt import Prompter, format_for
 from jlora_cli.run_folder import Artifact, open_source
 from jlora_cli.sampling import Sampling
 from jlora_cli.tokenizer import load_tokenizer
-from tests.tiny_models import ARCHITECTURES, BOS_ID, CONTEXT, EOS_ID, save_tiny_model
+from tests.tiny_models import ARCHITECTURES, BOS_ID, CONTEXT, EOS_ID, WINDOW, save_tiny_model
 
 GREEDY = Sampling(max_new_tokens=16, temperature=0.0)
 DRAWN = Sampling(max_new_tokens=16, temperature=1.0, top_p=1.0, top_k=0, seed=7)
@@ -75,7 +77,7 @@ class Scripted:
         self.rows = rows
         self.asked = 0
         self.device = torch.device("cpu")
-        self.config = SimpleNamespace(max_position_embeddings=CONTEXT)
+        self.config = GPTNeoXConfig(max_position_embeddings=CONTEXT)
 
     def __call__(self, *, input_ids, **_):
         logits = torch.zeros(len(self.rows), 1, 420)
@@ -229,6 +231,186 @@ def test_a_batch_cuts_each_row_at_the_limit(scripted):
     found = [(answer.ids, answer.finish_reason) for answer in answers]
     assert found == [([100] * 4, "length"), ([110], "eos")]
     assert answerer.model.asked == 4
+
+
+# --- a conversation goes on -----------------------------------------------------------------
+
+
+class Counting:
+    """A model that writes down how many tokens of each row it is asked to compute."""
+
+    def __init__(self, model):
+        self._model = model
+        self.computed = []
+
+    def __getattr__(self, name):
+        return getattr(self._model, name)
+
+    def __call__(self, *, input_ids, **rest):
+        self.computed.append(input_ids.shape[1])
+        return self._model(input_ids=input_ids, **rest)
+
+
+@pytest.fixture
+def counting(answerers):
+    """An answerer that remembers, over a model that counts."""
+
+    def make(architecture) -> Answerer:
+        plain = answerers(architecture)
+        return Answerer(Counting(plain.model), plain.prompter, remembers=True)
+
+    return make
+
+
+SHORT = replace(GREEDY, max_new_tokens=8)
+TURNS = ("吾輩は猫である。\nどこで生れたか？", "髙﨑さんと𠮷野家🐈", "ｶﾞｷﾞとＡ１", "名前はまだ無い。")
+
+
+def converse(answerer, sampling, turns=TURNS):
+    """(answers, prompts' ids) of a conversation, turn by turn."""
+    messages, answers, prompts = [], [], []
+    for turn in turns:
+        messages.append(Message("user", turn))
+        prompts.append(answerer.prompter.prompt_ids(messages))
+        answers.append(answerer.answer(messages, sampling))
+        messages.append(Message("assistant", answers[-1].text))
+    return answers, prompts
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "gpt_neox", "llama", "qwen3"])
+@pytest.mark.parametrize(
+    "sampling", [SHORT, replace(DRAWN, max_new_tokens=8)], ids=["greedy", "sampled"]
+)
+def test_a_turn_computes_only_what_the_one_before_did_not(
+    answerers, counting, architecture, sampling
+):
+    answerer, plain = counting(architecture), answerers(architecture)
+    said = {"computed": [], "reused": []}
+    answers, prompts = [], []
+    messages: list[Message] = []
+    held: list[int] = []  # what the model was given so far
+    for turn in TURNS:
+        messages.append(Message("user", turn))
+        prompt = plain.prompter.prompt_ids(messages)
+        same = engine._common(prompt[:-1], held)
+        answerer.model.computed.clear()
+        answer = answerer.answer(messages, sampling)
+        assert answer == plain.answer(messages, sampling)
+        assert answerer.model.computed[0] == len(prompt) - same
+        assert set(answerer.model.computed[1:]) == {1}
+        assert answer.reused_tokens == same
+        fed = sum(answerer.model.computed) - (len(prompt) - same)
+        held = prompt + answer.ids[:fed]
+        messages.append(Message("assistant", answer.text))
+        said["computed"].append(answerer.model.computed[0])
+        said["reused"].append(same)
+        answers.append(answer)
+        prompts.append(prompt)
+    assert said["reused"][0] == 0
+    # The whole of the prompt before, at least, is not computed again.
+    assert all(r >= len(p) for r, p in zip(said["reused"][1:], prompts[:-1], strict=True))
+
+
+@pytest.mark.parametrize("architecture", ["mistral", "gemma2"])
+def test_a_window_that_was_full_is_computed_anew_and_answers_the_same(
+    answerers, counting, architecture
+):
+    answerer = counting(architecture)
+    answers, prompts = converse(answerer, SHORT)
+    assert answers == converse(answerers(architecture), SHORT)[0]
+    assert [answer.reused_tokens for answer in answers] == [0, 0, 0, 0]
+    firsts = [count for count in answerer.model.computed if count > 1]
+    assert firsts == [len(prompt) for prompt in prompts]
+    assert min(firsts) > WINDOW
+
+
+def test_a_window_that_was_never_full_is_cut_back(tmp_path):
+    folder = save_tiny_model(tmp_path, "mistral", sliding_window=CONTEXT)
+    artifact = Artifact(base=str(folder))
+    plain = load_answerer(artifact, Placement())
+    remembering = load_answerer(artifact, Placement(), remembers=True)
+    answers, prompts = converse(remembering, SHORT)
+    assert answers == converse(plain, SHORT)[0]
+    assert all(
+        answer.reused_tokens >= len(before)
+        for answer, before in zip(answers[1:], prompts, strict=False)
+    )
+
+
+def test_the_same_prompt_again_computes_its_last_token_alone(counting):
+    answerer = counting("gpt_neox")
+    first = answerer.answer(asked(PROMPTS[1]), GREEDY)
+    answerer.model.computed.clear()
+    assert answerer.answer(asked(PROMPTS[1]), GREEDY) == first
+    assert answerer.model.computed[0] == 1
+
+
+def test_another_conversation_shares_what_the_template_writes_first(answerers, counting):
+    answerer = counting("gpt_neox")
+    answerer.answer(asked("猫"), GREEDY)
+    answer = answerer.answer(asked("犬"), GREEDY)
+    assert answer == answerers("gpt_neox").answer(asked("犬"), GREEDY)
+    heads = [answerer.prompter.prompt_ids(asked(text)) for text in "猫犬"]
+    assert answer.reused_tokens == engine._common(*heads) > 0
+
+
+def test_a_conversation_longer_than_the_room_kept_ahead_goes_on(answerers, counting, monkeypatch):
+    monkeypatch.setattr(cache, "_ROOM", 1)
+    found, _ = converse(counting("llama"), SHORT)
+    assert found == converse(answerers("llama"), SHORT)[0]
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_an_interruption_amid_the_model_leaves_a_memory_that_can_be_used(
+    answerers, monkeypatch, place
+):
+    plain = answerers("llama")
+    answerer = Answerer(plain.model, plain.prompter, remembers=True)
+    calls, update = [], cache.RoomyLayer.update
+
+    def interrupted(self, *states):
+        calls.append(self)
+        if len(calls) == 2 * 3 + place:  # two layers: in the third token, the fourth, ...
+            update(self, *states)
+            raise KeyboardInterrupt
+        return update(self, *states)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cache.RoomyLayer, "update", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            answerer.answer(asked(PROMPTS[1]), GREEDY)
+    again = answerer.answer(asked(PROMPTS[1]), GREEDY)
+    assert again == plain.answer(asked(PROMPTS[1]), GREEDY)
+    assert again.reused_tokens == again.prompt_tokens - 1
+
+
+def test_a_batch_remembers_nothing_and_is_not_remembered(answerers, counting):
+    answerer = counting("gpt_neox")
+    answerer.answer(asked("猫"), GREEDY)
+    batch = answerer.answer_many([asked("猫"), asked("髙﨑さん")], GREEDY)
+    assert batch == answerers("gpt_neox").answer_many([asked("猫"), asked("髙﨑さん")], GREEDY)
+    assert [answer.reused_tokens for answer in batch] == [0, 0]
+    assert answerer.answer(asked("猫"), GREEDY).reused_tokens == 0
+
+
+def test_an_answerer_computes_everything_unless_it_is_to_remember(answerers):
+    plain = answerers("gpt_neox")
+    answers = [plain.answer(asked("猫"), GREEDY) for _ in range(2)]
+    assert [answer.reused_tokens for answer in answers] == [0, 0]
+
+
+def test_base_and_adapter_remember_apart(tiny_run, tiny_base):
+    tuned = load_answerer(open_source(str(tiny_run)), Placement(), remembers=True)
+    stock = Answerer(load_base(tiny_base, Placement()), tuned.prompter)
+    first = tuned.answer(asked("猫"), GREEDY)
+    for turn in range(2):
+        with tuned.base() as base:
+            answer = base.answer(asked("猫"), GREEDY)
+        assert answer == stock.answer(asked("猫"), GREEDY)
+        assert answer.reused_tokens == (answer.prompt_tokens - 1) * turn
+    again = tuned.answer(asked("猫"), GREEDY)
+    assert (again, again.reused_tokens) == (first, first.prompt_tokens - 1)
+    assert (tuned.adapted, stock.adapted) == (True, False)
 
 
 # --- stop strings ---------------------------------------------------------------------------

@@ -31,6 +31,7 @@ class Answer:
     `text` ends before a stop string, `ids` with the token that completed it. `tokens`: one for
     each of `ids` where alternatives were asked for, else none. Times are of the whole batch that
     the answer was made in; `tokens_per_second` looks at the tokens behind the first.
+    `reused_tokens` of the prompt had been computed for the answer before.
     """
 
     text: str
@@ -40,6 +41,7 @@ class Answer:
     tokens: tuple[TokenChoice, ...] = ()
     seconds_to_first_token: float = field(default=0.0, compare=False)
     tokens_per_second: float = field(default=0.0, compare=False)
+    reused_tokens: int = field(default=0, compare=False)
 
     @property
     def answer_tokens(self) -> int:

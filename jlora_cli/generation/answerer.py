@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,17 +26,43 @@ if TYPE_CHECKING:
 
 
 class Answerer:
-    """A loaded model and its prompter."""
+    """A loaded model and its prompter.
 
-    def __init__(self, model: PreTrainedModel, prompter: Prompter) -> None:
+    One that `remembers` computes a single prompt only from where it differs from the last: for
+    conversations, as long as nobody changes the model.
+    """
+
+    def __init__(
+        self, model: PreTrainedModel, prompter: Prompter, *, remembers: bool = False
+    ) -> None:
         self.model = model
         self.prompter = prompter
-        self._engine = Engine(model, prompter.format.pad_id or 0)
+        self._engine = Engine(model, prompter.format.pad_id or 0, remembers=remembers)
+
+    @property
+    def adapted(self) -> bool:
+        """Whether an adapter lies on the base."""
+        return hasattr(self.model, "disable_adapter")
+
+    @property
+    def context(self) -> int:
+        """The most tokens that the model's positions reach."""
+        return context_length(self.model)
+
+    @contextmanager
+    def base(self) -> Iterator[Answerer]:
+        """The same model with its adapter switched off, which remembers apart."""
+        with self.model.disable_adapter():
+            yield self._base
+
+    @cached_property
+    def _base(self) -> Answerer:
+        return Answerer(self.model, self.prompter, remembers=self._engine.remembers)
 
     def fits(self, messages: Sequence[Message], sampling: Sampling, *, input: str = "") -> bool:
         """Whether this prompt and an answer of full length fit into the model's context."""
         prompt = self.prompter.prompt_ids(messages, input=input)
-        return len(prompt) + sampling.max_new_tokens <= context_length(self.model)
+        return len(prompt) + sampling.max_new_tokens <= self.context
 
     def answer(
         self,
@@ -100,7 +128,7 @@ class Answerer:
             yield from zip(chosen, self._write(rows, own, sampling), strict=True)
 
     def _check(self, prompts: list[list[int]], sampling: Sampling) -> None:
-        check_length(prompts, sampling.max_new_tokens, context_length(self.model))
+        check_length(prompts, sampling.max_new_tokens, self.context)
 
     def _write(
         self,
@@ -118,7 +146,7 @@ class Answerer:
                         draft.push(token, choice)
                 if all(draft.reason for draft in drafts):
                     break
-        return [draft.finish() for draft in drafts]
+        return [draft.finish(self._engine.reused) for draft in drafts]
 
     def _choices(
         self, step: Step, count: int

@@ -52,8 +52,8 @@ class Draft:
             self._tokens.append(choice(token, text))
         self._take(text)
 
-    def finish(self) -> Answer:
-        """The answer; its last text is told first."""
+    def finish(self, reused: int = 0) -> Answer:
+        """The answer; its last text is told first. `reused`: tokens of the prompt."""
         if self.reason != "stop":
             self._take(self._stream.finish())
         if self.reason != "stop":
@@ -67,6 +67,7 @@ class Draft:
             tuple(self._tokens),
             first,
             self._speed(),
+            reused,
         )
 
     def _speed(self) -> float:

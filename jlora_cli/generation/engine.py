@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from jlora_cli.errors import refuse
+from jlora_cli.generation.cache import cut_back, new_cache
 from jlora_cli.generation.sampling import choose_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from transformers import PreTrainedModel
+    from transformers import DynamicCache, PreTrainedModel
 
     from jlora_cli.sampling import Sampling
 
@@ -25,11 +26,19 @@ class Step(NamedTuple):
 
 
 class Engine:
-    """Runs a model over prompts; `pad_id` fills the left of the shorter ones."""
+    """Runs a model over prompts; `pad_id` fills the left of the shorter ones.
 
-    def __init__(self, model: PreTrainedModel, pad_id: int) -> None:
+    With `remembers`, a single prompt is computed only from where it differs from the last one:
+    for conversations, whose prompts begin alike, and as long as nobody changes the model.
+    """
+
+    def __init__(self, model: PreTrainedModel, pad_id: int, *, remembers: bool = False) -> None:
         self.model = model
         self.pad_id = pad_id
+        self.remembers = remembers
+        self.reused = 0  # tokens of the last prompt that were not computed again
+        self._told: list[int] = []
+        self._cache: DynamicCache | None = None
 
     def steps(
         self, prompts: list[list[int]], seeds: list[int], sampling: Sampling
@@ -38,29 +47,63 @@ class Engine:
 
         `seeds`: of the generator that each prompt draws from.
         """
-        device = self.model.device
-        width = max(map(len, prompts))
-        ids = torch.tensor([[self.pad_id] * (width - len(p)) + p for p in prompts], device=device)
-        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=device)
-        random = [torch.Generator(device=device).manual_seed(seed % 2**63) for seed in seeds]
-        seen, past, step = ids, None, ids
-        for _ in range(sampling.max_new_tokens):
-            positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -step.shape[1] :]
+        batch = _Batch(prompts, self.pad_id, sampling.max_new_tokens, self.model.device)
+        random = [
+            torch.Generator(device=self.model.device).manual_seed(seed % 2**63) for seed in seeds
+        ]
+        cache, begin = self._recall(prompts)
+        for end in range(batch.width, batch.width + sampling.max_new_tokens):
             result = self.model(
-                input_ids=step,
-                attention_mask=mask,
-                position_ids=positions,
-                past_key_values=past,
+                input_ids=batch.ids[:, begin:end],
+                attention_mask=batch.mask[:, :end] if batch.padded else None,
+                position_ids=batch.positions[:, begin:end],
+                past_key_values=cache,
                 use_cache=True,
                 logits_to_keep=1,
             )
-            past = result.past_key_values
+            self._told += batch.ids[0, begin:end].tolist() if self._cache else []
             logits = result.logits[:, -1].float()
-            chosen = choose_tokens(logits, seen, mask, sampling, random)
+            seen = batch.ids[:, :end]
+            chosen = choose_tokens(logits, seen, batch.mask[:, :end], sampling, random)
             yield Step(chosen[:, 0].tolist(), logits)
-            step = chosen
-            seen = torch.cat([seen, chosen], dim=1)
-            mask = torch.cat([mask, torch.ones_like(chosen)], dim=1)
+            batch.ids[:, end : end + 1] = chosen
+            begin = end
+
+    def _recall(self, prompts: list[list[int]]) -> tuple[DynamicCache, int]:
+        """A cache, and how many tokens of the prompt it holds."""
+        cache, self._cache = self._cache, None
+        same, self.reused = 0, 0
+        if not self.remembers or len(prompts) > 1:
+            return new_cache(self.model.config), 0
+        if cache is not None:
+            same = _common(prompts[0][:-1], self._told)  # the last must be computed for its logits
+        if cache is None or not same or not cut_back(cache, same):
+            cache, same = new_cache(self.model.config), 0
+        self._cache, self._told, self.reused = cache, prompts[0][:same], same
+        return cache, same
+
+
+class _Batch:
+    """Prompts as tensors with room for their answers: (batch, width + new)."""
+
+    def __init__(
+        self, prompts: list[list[int]], pad_id: int, new: int, device: torch.device
+    ) -> None:
+        self.width = max(map(len, prompts))
+        gaps = [self.width - len(prompt) for prompt in prompts]
+        self.padded = any(gaps)
+        rows = [[pad_id] * gap + prompt for gap, prompt in zip(gaps, prompts, strict=True)]
+        masks = [[0] * gap + [1] * (self.width - gap) for gap in gaps]
+        room = torch.ones(len(prompts), new, dtype=torch.long, device=device)
+        self.ids = torch.cat([torch.tensor(rows, device=device), room], dim=1)
+        self.mask = torch.cat([torch.tensor(masks, device=device), room], dim=1)
+        self.positions = (self.mask.cumsum(-1) - 1).clamp(min=0)
+
+
+def _common(one: list[int], other: list[int]) -> int:
+    """How many ids two sequences share from their beginning."""
+    pairs = zip(one, other, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def check_length(prompts: Iterable[list[int]], new: int, context: int) -> None:

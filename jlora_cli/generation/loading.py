@@ -63,9 +63,12 @@ def load_answerer(
     placement: Placement,
     *,
     template: str = "auto",
+    remembers: bool = False,
     notify: Notify = ignore,
 ) -> Answerer:
     """The model that `artifact` names, with the prompt format that it was trained with.
+
+    `remembers`: see `Answerer`.
 
     Raises:
         JloraError: a file is missing, damaged or does not fit the others.
@@ -79,4 +82,4 @@ def load_answerer(
     model = load_base(base, placement, tokenizer=tokenizer)
     if artifact.adapter is not None:
         model = read_adapter(model, artifact.adapter)
-    return Answerer(model, Prompter(tokenizer, format))
+    return Answerer(model, Prompter(tokenizer, format), remembers=remembers)
