@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from transformers import (
+    AutoModelForCausalLM,
     GPTNeoXConfig,
     NoRepeatNGramLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
@@ -899,6 +900,16 @@ def test_a_prepared_input_is_written_where_the_template_wants_it(tiny_base):
     )
     assert answer.prompt_tokens == len(ids)
     assert answer.prompt_tokens != len(answerer.prompter.prompt_ids(messages))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_what_no_file_holds_is_computed_as_in_a_model_built_in_memory(answerers, architecture):
+    loaded = answerers(architecture).model
+    built = AutoModelForCausalLM.from_config(loaded.config)
+    found, wanted = dict(loaded.named_buffers()), dict(built.named_buffers())
+    assert found.keys() == wanted.keys()
+    for name, buffer in wanted.items():
+        assert torch.equal(found[name], buffer), name
 
 
 @pytest.mark.skipif(not FOREIGN_BASE.is_dir(), reason="the shared inputs are not here")

@@ -30,12 +30,14 @@ def chat(
     asked: Asked,
 ) -> None:
     """Load once, then answer line after line until Ctrl-D."""
+    from jlora_cli.lean_imports import import_lean
     from jlora_cli.machine import require_training_packages
     from jlora_cli.run_folder import newest_run, open_source
 
     name = source or str(newest_run())
     artifact = open_source(name, base=base)
     require_training_packages()
+    import_lean()
     screen.note(say("chat.loading", source=name))
     from jlora_cli.conversation import Conversation
     from jlora_cli.generation import load_answerer, placement_for

@@ -93,6 +93,7 @@ def infer(
 ) -> None:
     """Load once, answer, print to stdout or write to a file."""
     from jlora_cli.bulk import Job, Shaping
+    from jlora_cli.run_folder import open_source
 
     probabilities = show_probabilities or html is not None
     _check_usage(prompt, input, output, probabilities=probabilities)
@@ -102,15 +103,17 @@ def infer(
         _check_prompt(prompt, shaping)
     if output is not None:
         _check_output(output)
-    loaded = _load(source, base, template, asked)
-    if num_samples > 1 and loaded.settled.sampling.temperature == 0:
+    artifact = open_source(source, base=base)
+    settled = settle_sampling(asked.sampling, artifact)
+    if num_samples > 1 and settled.sampling.temperature == 0:
         raise refuse("infer.same_samples", count=num_samples)
+    loaded = _load(artifact, settled, template, asked.loading)
     if prompt is not None:
         question = _Question(prompt, system, num_samples, shaping, probabilities, html)
         _answer_one(loaded, question, json=json)
     elif input is not None and output is not None:
-        sampling, model = loaded.settled.sampling, _identity(loaded)
-        job = Job(rows, input, output, sampling, shaping, num_samples, batch_size, model)
+        model = _identity(loaded)
+        job = Job(rows, input, output, settled.sampling, shaping, num_samples, batch_size, model)
         _answer_all(loaded, job, json=json)
 
 
@@ -147,17 +150,18 @@ def _rows(input: Path, system: str | None, shaping: Shaping) -> list[PromptRow]:
     return rows
 
 
-def _load(source: str, base: str | None, template: str, asked: Asked) -> _Loaded:
+def _load(
+    artifact: Artifact, settled: SettledSampling, template: str, loading: dict[str, Any]
+) -> _Loaded:
+    from jlora_cli.lean_imports import import_lean
     from jlora_cli.machine import require_training_packages
-    from jlora_cli.run_folder import open_source
 
-    artifact = open_source(source, base=base)
     require_training_packages()
+    import_lean()
     from jlora_cli.generation import load_answerer, placement_for
 
     notify = screen.Teller().notify
-    placement = placement_for(artifact, **asked.loading, notify=notify)
-    settled = settle_sampling(asked.sampling, artifact)
+    placement = placement_for(artifact, **loading, notify=notify)
     screen.note(settled.describe())
     answerer = load_answerer(artifact, placement, template=template, notify=notify)
     return _Loaded(artifact, answerer, placement, settled)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM
+from torch.overrides import TorchFunctionMode
 from transformers.utils import logging as transformers_logging
 
 from jlora_cli.errors import refuse
@@ -60,26 +60,29 @@ def load_base(
         JloraError: needs code of its own, has no safetensors, does not fit its config, or has
             fewer embedding rows than the tokenizer has ids.
     """
+    from transformers import AutoModelForCausalLM  # noqa: PLC0415 - with a model, not before
+
     check_base(folder)
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     model: PreTrainedModel
     try:
-        model, told = AutoModelForCausalLM.from_pretrained(
-            folder,
-            config=_config_with(folder, dropout),
-            dtype=DTYPES[placement.precision],
-            local_files_only=True,
-            use_safetensors=True,
-            # None is SDPA where the architecture has it: Gemma 2's soft-capping has no kernel.
-            attn_implementation=None if placement.attention == "sdpa" else placement.attention,
-            quantization_config=_quantization(placement),
-            device_map={"": placement.device} if placement.device != "cpu" else None,
-            # transformers would fill what is missing or misshapen with random numbers, and only
-            # log it: both are refused below.
-            ignore_mismatched_sizes=True,
-            output_loading_info=True,
-        )
+        with _DrawNothing():
+            model, told = AutoModelForCausalLM.from_pretrained(
+                folder,
+                config=_config_with(folder, dropout),
+                dtype=DTYPES[placement.precision],
+                local_files_only=True,
+                use_safetensors=True,
+                # None is SDPA where the architecture has it: Gemma 2's soft-capping has no kernel.
+                attn_implementation=None if placement.attention == "sdpa" else placement.attention,
+                quantization_config=_quantization(placement),
+                device_map={"": placement.device} if placement.device != "cpu" else None,
+                # transformers would fill what is missing or misshapen with random numbers, and
+                # only log it: both are refused below.
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+            )
     except UNLOADABLE as error:
         raise refuse("model.cannot_load", folder=folder, problem=reason_of(error)) from error
     _check_loaded(folder, model, told)
@@ -89,7 +92,32 @@ def load_base(
     return model.eval()
 
 
+class _DrawNothing(TorchFunctionMode):
+    """Random numbers for tensors without data are not drawn, and ranges are never without data.
+
+    transformers builds a model on the "meta" device before it reads the weights. There torch
+    imports sympy, for 0.4 s, to draw nothing.
+    """
+
+    def __torch_function__(
+        self, func: Any, _: Any, args: tuple[Any, ...] = (), given: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = given or {}
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            tensor = args[0] if args else kwargs["tensor"]
+            if tensor.is_meta:
+                return tensor
+        if func is torch.arange and kwargs.get("device") == _NO_DEVICE:
+            kwargs = {**kwargs, "device": "cpu"}
+        return func(*args, **kwargs)
+
+
+_NO_DEVICE = torch.device("meta")
+
+
 def _config_with(folder: Path, dropout: float) -> PretrainedConfig:
+    from transformers import AutoConfig  # noqa: PLC0415 - with a model, not before
+
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     for name, value in config.to_dict().items():
         if is_dropout(name) and isinstance(value, int | float) and not isinstance(value, bool):
