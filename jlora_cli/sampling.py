@@ -51,6 +51,8 @@ class Sampling:
 
 DEFAULTS = Sampling()
 GREEDY = Sampling(temperature=0.0, top_p=1.0, top_k=0)
+# What is settled: all but what an answer only tells of itself.
+SETTINGS = tuple(field.name for field in fields(Sampling) if field.name != "alternatives")
 # What a model may say of itself: (least, greatest) that makes sense.
 _OF_MODEL: dict[str, tuple[float, float]] = {
     "temperature": (0.0, 100.0),
@@ -106,7 +108,7 @@ def settle_sampling(asked: Mapping[str, Any], artifact: Artifact) -> SettledSamp
     ]
     values: dict[str, Any] = {}
     sources: dict[str, Source] = {}
-    for name in (field.name for field in fields(Sampling)):
+    for name in SETTINGS:
         found = next(((source, given[name]) for source, given in told if name in given), None)
         sources[name], values[name] = found or ("default", getattr(DEFAULTS, name))
     return SettledSampling(Sampling(**values), sources)

@@ -17,6 +17,7 @@ from jlora_cli.events import Notify, Stage, Typed, ignore
 from jlora_cli.generation import load_answerer
 from jlora_cli.machine import read_machine
 from jlora_cli.merging import Merged, merge
+from jlora_cli.merging import Terms as MergeTerms
 from jlora_cli.model import Placement
 from jlora_cli.preparing import Rules, load_data, prepare
 from jlora_cli.proposal import propose
@@ -159,7 +160,7 @@ def _evaluate(artifact: Artifact, held_out: Path, notify: Notify) -> Evaluation:
 
 
 def _merge(artifact: Artifact, folder: Path, prompts: list[str], notify: Notify) -> Merged:
-    merged = merge(artifact, folder, prompts=prompts, notify=notify)
+    merged = merge(artifact, folder, MergeTerms(prompts=prompts), notify)
     difference = f"{merged.max_logit_difference:.1e}"
     same = "✓" if merged.same_greedy_text else "✗"
     notify(Stage("demo.stage.equal", {"difference": difference, "same": same}))

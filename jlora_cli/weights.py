@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 
 from jlora_cli.errors import refuse
 from jlora_cli.messages import say
-from jlora_cli.run_folder import ADAPTER_CONFIG, read_model_config
+from jlora_cli.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS, read_model_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,6 +111,23 @@ def read_adapter_config(folder: Path) -> dict[str, Any]:
     if config.get("peft_type") != "LORA":
         raise refuse("adapter.not_lora", path=path, kind=config.get("peft_type"))
     return config
+
+
+def check_adapter_rank(folder: Path, config: dict[str, Any]) -> None:
+    """Nothing, where the adapter's tensors have the rank that its config says.
+
+    Raises:
+        JloraError: they have another, or their file is empty or cut off.
+    """
+    ranks = {config.get("r"), *(config.get("rank_pattern") or {}).values()}
+    for name, shape, _ in tensor_shapes(folder, ADAPTER_WEIGHTS):
+        if "lora_A" in name and shape and shape[0] not in ranks:
+            raise refuse(
+                "adapter.rank_differs",
+                path=folder / ADAPTER_WEIGHTS,
+                said=config.get("r"),
+                rank=shape[0],
+            )
 
 
 def reason_of(error: BaseException) -> str:

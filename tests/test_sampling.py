@@ -92,7 +92,7 @@ def test_json_holds_every_value_with_its_source(model):
     told = settle_sampling({"stop": ("。",)}, model({})).as_json()
     assert told["stop"] == {"value": ["。"], "source": "option"}
     assert told["temperature"] == {"value": 0.7, "source": "default"}
-    assert len(told) == 9
+    assert len(told) == 8
 
 
 @pytest.mark.parametrize(

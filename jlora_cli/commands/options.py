@@ -88,7 +88,7 @@ class Asked:
     """
 
     sampling: dict[str, Any]
-    loading: dict[str, str | None]
+    loading: dict[str, Any]
 
 
 def with_answer_options(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import torch
@@ -26,9 +27,16 @@ QUANTIZATIONS = ("none", "8bit", "4bit")
 
 
 def placement_for(
-    artifact: Artifact, *, quantization: str | None, precision: str | None, device: str | None
+    artifact: Artifact,
+    *,
+    quantization: str | None,
+    precision: str | None,
+    device: str | None,
+    notify: Notify = ignore,
 ) -> Placement:
-    """Where and how to load: as asked, else as the adapter was trained where that fits.
+    """Where and how to load: as asked, else as the adapter was trained where that is possible.
+
+    Where it is not, a base in full precision answers, and that is told.
 
     Raises:
         JloraError: no such device, precision or quantization, or none on this device.
@@ -38,10 +46,20 @@ def placement_for(
     chosen = choose_device(device)
     trained = (artifact.card or {}).get("training", {})
     if quantization is None:
-        quantization = trained.get("quantization", "none") if chosen == "cuda" else "none"
+        quantization = trained.get("quantization", "none")
+        if quantization != "none" and (why := _cannot_quantise(chosen)):
+            notify(Warned(say("generation.unquantized", quantization=quantization, why=why)))
+            quantization = "none"
     if quantization != "none" and chosen != "cuda":
         raise refuse("generation.no_quantization", quantization=quantization, device=chosen)
     return Placement(chosen, precision or _precision(chosen, trained), quantization)
+
+
+def _cannot_quantise(device: str) -> str:
+    """Why a base cannot be quantised here; empty where it can."""
+    if device != "cuda":
+        return say("generation.why_device", device=device)
+    return "" if find_spec("bitsandbytes") else say("generation.why_package")
 
 
 def _check_asked(option: str, value: str | None, known: Iterable[str]) -> None:

@@ -11,15 +11,19 @@ import locale
 from typing import TYPE_CHECKING
 
 from jlora_cli.messages import (
-    answers,
     audit,
+    chat,
     commands,
     data,
+    evaluate,
     findings,
+    infer,
     machine,
+    merge,
     plan,
     report,
     settings,
+    sources,
     tokenizer,
     training,
 )
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
 
 AREAS = (
     *(commands, settings, data, tokenizer, audit, machine, plan, findings, training),
-    *(answers, report),
+    *(sources, merge, infer, chat, evaluate, report),
 )
 LANGUAGES = ("en", "ja")
 CATALOGUE: dict[str, tuple[str, str]] = {

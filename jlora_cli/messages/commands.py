@@ -124,8 +124,34 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "help.infer.prompt": ("The prompt.", "プロンプト。"),
     "help.infer.input": (
-        'JSONL rows of {"prompt": ...} or {"messages": [...]}.',
-        '{"prompt": ...} または {"messages": [...]} の JSONL。',
+        'JSONL or JSON rows of {"prompt": ...} or {"messages": [...]}, or a CSV with a column '
+        "prompt. A run that was ended goes on with the same command.",
+        '{"prompt": ...} または {"messages": [...]} の JSONL・JSON、または prompt 列のある CSV。'
+        "中断した実行は同じコマンドで続きから再開します。",
+    ),
+    "help.infer.num_samples": (
+        "Answers to each prompt, each from a seed of its own; rows gain a list `answers`.",
+        "プロンプトごとの回答数。シードは 1 つずつ変わり、行に `answers` の一覧が加わります。",
+    ),
+    "help.extract": (
+        "Take a part of each answer: without outer space, its first line, its JSON, or what a "
+        "regular expression finds (its first group). Rows gain `extracted`.",
+        "回答の一部を取り出します（前後の空白を除く、先頭行、JSON、正規表現の最初のグループ）。"
+        "行に `extracted` が加わります。",
+    ),
+    "help.output_template": (
+        r"Write this in place of JSON. Names in braces stand for the row's keys, its answer (or what "
+        r"was extracted of it) and the answer's figures; \n and \t as usual.",
+        r"JSON の代わりにこの書式で書き出します。波かっこの中の名前は、行のキー、answer（または取り出した部分）、"
+        r"回答の数値に置き換わります（\n と \t も使えます）。",
+    ),
+    "help.show_probabilities": (
+        "Show each token coloured by its probability, and what else was likely.",
+        "各トークンを確率で色分けし、ほかの候補も表示します。",
+    ),
+    "help.infer.html": (
+        "Write the probabilities into a page as well.",
+        "確率の表示をページにも書き出します。",
     ),
     "help.infer.output": (
         "Where the answered rows go, in input order.",
@@ -152,8 +178,13 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "help.merge.output": ("The folder to write.", "書き出すフォルダー。"),
     "help.merge.dtype": (
-        "Precision of the merged weights. Default: float32.",
-        "統合後の重みの精度。既定は float32。",
+        "Precision of the merged weights. Default: the base's own.",
+        "統合後の重みの精度。既定はベースと同じです。",
+    ),
+    "help.merge.verify": (
+        "Ask both models every validation prompt of the run (full), eight of them (sample), or "
+        "compare nothing (off).",
+        "実行の検証用プロンプトの全件（full）または 8 件（sample）を両方に質問して比較します。off で比較しません。",
     ),
     "help.evaluate": (
         "Score a run, adapter or model on held-out rows.\n\n"

@@ -7,7 +7,6 @@ from jlora_cli.model.adapter import (
     adapter_state,
     attach_adapter,
     find_targets,
-    has_effect,
     read_adapter,
     trainable_parameters,
 )
@@ -25,7 +24,6 @@ __all__ = [
     "device_memory_gib",
     "find_targets",
     "fingerprint",
-    "has_effect",
     "is_dropout",
     "load_base",
     "read_adapter",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
@@ -12,7 +12,7 @@ from jlora_cli.errors import refuse
 from jlora_cli.model.base import UNLOADABLE
 from jlora_cli.recipe import attention_layers
 from jlora_cli.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
-from jlora_cli.weights import read_adapter_config, reason_of, tensor_shapes
+from jlora_cli.weights import check_adapter_rank, read_adapter_config, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -93,7 +93,7 @@ def read_adapter(
     """
     from peft import PeftConfig, PeftModel  # noqa: PLC0415 - takes 2 s
 
-    _check_adapter_rank(folder, read_adapter_config(folder))
+    check_adapter_rank(folder, read_adapter_config(folder))
     tensors = _adapter_tensors(folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PEFT warns of missing keys; they are refused below
@@ -110,18 +110,6 @@ def read_adapter(
         _check_tensors(folder, adapted, tensors)
         _fill(adapted, tensors)
     return adapted.eval()
-
-
-def _check_adapter_rank(folder: Path, config: dict[str, Any]) -> None:
-    ranks = {config.get("r"), *(config.get("rank_pattern") or {}).values()}
-    for name, shape, _ in tensor_shapes(folder, ADAPTER_WEIGHTS):
-        if "lora_A" in name and shape and shape[0] not in ranks:
-            raise refuse(
-                "adapter.rank_differs",
-                path=folder / ADAPTER_WEIGHTS,
-                said=config.get("r"),
-                rank=shape[0],
-            )
 
 
 def _adapter_tensors(folder: Path) -> dict[str, torch.Tensor]:
@@ -176,11 +164,6 @@ def adapter_state(adapted: PeftModel) -> dict[str, torch.Tensor]:
     # "auto" would look the base up on the hub to learn whether the embedding was resized.
     state: dict[str, torch.Tensor] = get_peft_model_state_dict(adapted, save_embedding_layers=False)
     return state
-
-
-def has_effect(folder: Path) -> bool:
-    """False when every lora_B tensor of the adapter in `folder` is zero: it changes nothing."""
-    return any(bool(t.any()) for name, t in _adapter_tensors(folder).items() if "lora_B" in name)
 
 
 def trainable_parameters(adapted: PeftModel) -> int:
