@@ -64,10 +64,7 @@ def main() -> int:
     for layout, size in LAYOUTS.items():
         with tempfile.TemporaryDirectory() as folder:
             row = {"layout": layout, **measure(Path(folder), size)}
-        shown = (
-            row[f"{name}_mib"] for name in ("base", "shard", "adapter", "before", "peak", "own")
-        )
-        print(f"{layout:<18}" + "".join(f"{value:>9.0f}" for value in shown), "MiB")
+        print(f"{layout:<18}" + "".join(f"{row[name]:>9.0f}" for name in columns))
         rows.append(row)
     held = all(row["weights"] <= row["shard"] + row["adapter"] for row in rows)
     print(f"weights within one shard and the adapter: {'held' if held else 'exceeded'}")
