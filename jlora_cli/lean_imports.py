@@ -50,6 +50,15 @@ def import_lean() -> None:
     gc.enable()
 
 
+def spare_bitsandbytes(quantization: str) -> None:
+    """Keep PEFT from importing bitsandbytes, three quarters of its time, where it is "none".
+
+    In a lean process only: elsewhere a quantized model may come later.
+    """
+    if quantization == "none" and isinstance(sys.modules.get(_MODELS), _Package):
+        sys.modules.setdefault("bitsandbytes", None)  # type: ignore[arg-type]  # blocks the import
+
+
 class _Package(ModuleType):
     """A package whose modules are imported when they are asked for."""
 

@@ -11,7 +11,7 @@ import torch
 
 from jlora_cli.dataset import Message
 from jlora_cli.generation import load_answerer
-from jlora_cli.lean_imports import import_lean
+from jlora_cli.lean_imports import import_lean, spare_bitsandbytes
 from jlora_cli.model import Placement
 from jlora_cli.run_folder import open_source
 from jlora_cli.sampling import Sampling
@@ -21,8 +21,9 @@ UNWANTED = ("torch._dynamo", "torch.distributed.tensor", "sympy")
 GREEDY = Sampling(max_new_tokens=12, temperature=0.0)
 ANSWER = """
 import json, sys
-from jlora_cli.lean_imports import import_lean
+from jlora_cli.lean_imports import import_lean, spare_bitsandbytes
 import_lean()
+spare_bitsandbytes("none")
 from jlora_cli.dataset import Message
 from jlora_cli.generation import load_answerer
 from jlora_cli.model import Placement
@@ -78,15 +79,18 @@ def test_a_lean_process_answers_as_any_other_and_can_still_compile(tiny_base, ti
     assert (told["model"], told["no_model"]) == ("BertConfig", False)
 
 
-def test_a_base_without_an_adapter_is_answered_with_without_peft(tiny_base, tiny_run):
-    told = told_by(ANSWER, str(tiny_base), str(tiny_run), ("peft", "bitsandbytes", "datasets"))
+def test_peft_is_imported_for_adapters_only_and_without_bitsandbytes(tiny_base, tiny_run):
+    unwanted = ("peft", "bitsandbytes.functional", "datasets")
+    told = told_by(ANSWER, str(tiny_base), str(tiny_run), unwanted)
     assert told["base_loaded"] == []
-    assert "peft" in told["run_loaded"]
+    assert told["run_loaded"] == ["peft"]
 
 
 def test_where_torch_is_at_work_already_nothing_is_changed():
     before = torch.distributed.is_available, sys.modules["transformers.models"]
     import_lean()
+    spare_bitsandbytes("none")
+    assert sys.modules.get("bitsandbytes", True)  # None would block it
     assert (torch.distributed.is_available, sys.modules["transformers.models"]) == before
     assert torch.distributed.is_available()
 

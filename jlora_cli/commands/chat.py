@@ -30,7 +30,7 @@ def chat(
     asked: Asked,
 ) -> None:
     """Load once, then answer line after line until Ctrl-D."""
-    from jlora_cli.lean_imports import import_lean
+    from jlora_cli.lean_imports import import_lean, spare_bitsandbytes
     from jlora_cli.machine import require_training_packages
     from jlora_cli.run_folder import newest_run, open_source
 
@@ -43,6 +43,7 @@ def chat(
     from jlora_cli.generation import load_answerer, placement_for
 
     placement = placement_for(artifact, **asked.loading)
+    spare_bitsandbytes(placement.quantization)
     settled = settle_sampling(asked.sampling, artifact)
     answerer = load_answerer(artifact, placement, notify=screen.Teller().notify)
     conversation = Conversation(answerer, settled.sampling, system)

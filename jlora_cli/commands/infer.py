@@ -153,7 +153,7 @@ def _rows(input: Path, system: str | None, shaping: Shaping) -> list[PromptRow]:
 def _load(
     artifact: Artifact, settled: SettledSampling, template: str, loading: dict[str, Any]
 ) -> _Loaded:
-    from jlora_cli.lean_imports import import_lean
+    from jlora_cli.lean_imports import import_lean, spare_bitsandbytes
     from jlora_cli.machine import require_training_packages
 
     require_training_packages()
@@ -162,6 +162,7 @@ def _load(
 
     notify = screen.Teller().notify
     placement = placement_for(artifact, **loading, notify=notify)
+    spare_bitsandbytes(placement.quantization)
     screen.note(settled.describe())
     answerer = load_answerer(artifact, placement, template=template, notify=notify)
     return _Loaded(artifact, answerer, placement, settled)
