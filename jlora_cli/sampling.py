@@ -30,7 +30,7 @@ class Sampling:
     seed: the first conversation's; the ones behind it count up from there.
     stop: an answer ends before the first of these texts.
     no_repeat_ngram_size: forbids every run of so many tokens that prompt and answer hold already;
-        0 is off, and stays so by default: 2 forbids the second 「ました」 of an answer.
+        0 is off, and stays so by default: 2 forbids the second 「ました。」 of an answer.
     alternatives: how many tokens to name beside each chosen one.
     """
 

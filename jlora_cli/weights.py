@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Whole-file hashes up to here; larger files are sampled, because 7 GB take half a minute.
 _HASHED_WHOLE = 64 << 20
 _SAMPLES, _SAMPLE_BYTES = 256, 64 << 10
+_CHUNK = 1 << 20
 _REASON = 200
 
 
@@ -81,7 +82,8 @@ def fingerprint(folder: Path) -> str:
         digest.update(f"{path.name}:{size}".encode())
         with path.open("rb") as file:
             if size <= _HASHED_WHOLE:
-                digest.update(file.read())
+                while chunk := file.read(_CHUNK):
+                    digest.update(chunk)
                 continue
             for sample in range(_SAMPLES):
                 file.seek((size - _SAMPLE_BYTES) * sample // (_SAMPLES - 1))

@@ -1,12 +1,14 @@
 """A base's safetensors, written anew tensor by tensor with what an adapter changes.
 
-A shard is mapped, not read, and each tensor goes to the disk before the next is touched; so memory
-holds no more than one shard's pages, one tensor in float32, and the adapter.
+Each tensor goes to the disk before the next is read, so memory holds the adapter and one tensor,
+a few times over where it is changed: `benchmarks/merge_memory.py`. Mapped, as safetensors reads
+it, a whole shard would come to lie in memory.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections import Counter
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +20,7 @@ from jlora_cli.errors import refuse
 from jlora_cli.weights import reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from jlora_cli.merging.changes import Change, Replacement
@@ -32,15 +34,47 @@ FLOATS = {
     "F16": (torch.float16, 2),
     "BF16": (torch.bfloat16, 2),
 }
+_CHUNK = 1 << 20
 NAMES = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}
 
 
 class _Entry(NamedTuple):
-    """A tensor of a file to be written: its type as the format names it, its bytes."""
+    """A tensor in a file: its type as the format names it, and where its bytes lie in the data."""
 
     dtype: str
     shape: list[int]
-    size: int
+    begin: int
+    end: int
+
+
+class _Shard:
+    """An open safetensors file, one tensor at a time (the Format of huggingface/safetensors)."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        size = int.from_bytes(file.read(8), "little")
+        head = json.loads(file.read(size))
+        head.pop("__metadata__", None)
+        self._data = 8 + size
+        self.entries = {
+            name: _Entry(told["dtype"], told["shape"], *told["data_offsets"])
+            for name, told in head.items()
+        }
+
+    def read(self, name: str) -> torch.Tensor:
+        """A tensor of one of FLOATS."""
+        entry = self.entries[name]
+        raw = bytearray()
+        for chunk in self.chunks(name):
+            raw += chunk
+        return torch.frombuffer(raw, dtype=FLOATS[entry.dtype][0]).reshape(entry.shape)
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """The bytes of a tensor, piece by piece."""
+        entry = self.entries[name]
+        self._file.seek(self._data + entry.begin)
+        for place in range(entry.begin, entry.end, _CHUNK):
+            yield self._file.read(min(_CHUNK, entry.end - place))
 
 
 def shards_of(base: Path) -> list[Path]:
@@ -105,38 +139,42 @@ def write_shards(
     index: dict[str, str] = {}
     total = 0
     for path in shards:
-        with safe_open(path, framework="pt") as shard:
-            entries = _entries(shard, dtype)
+        with path.open("rb") as file:
+            shard = _Shard(file)
+            entries = _planned(shard.entries, dtype)
             _write(shard, entries, folder / path.name, changes)
         index |= dict.fromkeys(entries, path.name)
-        total += sum(entry.size for entry in entries.values())
+        total += sum(entry.end - entry.begin for entry in entries.values())
     if [path.name for path in shards] != [WHOLE]:
         document = {"metadata": {"total_size": total}, "weight_map": dict(sorted(index.items()))}
         text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
         (folder / INDEX).write_text(text, encoding="utf-8", newline="\n")
 
 
-def _entries(shard: Any, dtype: str | None) -> dict[str, _Entry]:
-    """The tensors of a shard in the order of the file to be written: widest numbers first.
+def _planned(stored: Mapping[str, _Entry], dtype: str | None) -> dict[str, _Entry]:
+    """The tensors of a file to be written, in their order: widest numbers first.
 
     So every tensor begins at a multiple of its number's size, as safetensors' own writer has it.
     """
-    found = {}
-    for name in shard.keys():  # noqa: SIM118 - safe_open is no dict
-        part = shard.get_slice(name)
-        stored, shape = part.get_dtype(), part.get_shape()
-        kind = NAMES[dtype] if dtype is not None and stored in FLOATS else stored
-        width = FLOATS[kind][1] if kind in FLOATS else shard.get_tensor(name).element_size()
-        found[name] = (-width, name, _Entry(kind, shape, width * _count(shape)))
-    return {name: entry for _, name, entry in sorted(found.values())}
+    planned = {}
+    begin = 0
+    for name, entry in sorted(stored.items(), key=lambda item: (-_width(item[1]), item[0])):
+        kind, size = entry.dtype, entry.end - entry.begin
+        if dtype is not None and kind in FLOATS:
+            kind = NAMES[dtype]
+            size = math.prod(entry.shape) * FLOATS[kind][1]
+        planned[name] = _Entry(kind, entry.shape, begin, begin + size)
+        begin += size
+    return planned
 
 
-def _count(shape: list[int]) -> int:
-    return int(torch.Size(shape).numel())
+def _width(entry: _Entry) -> int:
+    """The bytes of one number."""
+    return (entry.end - entry.begin) // max(1, math.prod(entry.shape))
 
 
 def _write(
-    shard: Any,
+    shard: _Shard,
     entries: Mapping[str, _Entry],
     target: Path,
     changes: Mapping[str, Change | Replacement],
@@ -144,37 +182,33 @@ def _write(
     with target.open("wb") as file:
         file.write(_header(entries))
         for name, entry in entries.items():
-            _write_tensor(file, _changed(shard.get_tensor(name), changes.get(name), name, entry))
+            if entry.end == entry.begin:
+                continue
+            if name in changes or shard.entries[name].dtype != entry.dtype:
+                file.write(_changed(shard, name, entry, changes.get(name)))
+            else:
+                file.writelines(shard.chunks(name))
         file.flush()
         os.fsync(file.fileno())
 
 
 def _changed(
-    tensor: torch.Tensor, change: Change | Replacement | None, name: str, entry: _Entry
-) -> torch.Tensor:
-    whole = tensor if change is None else change.apply(tensor)
-    if entry.dtype not in FLOATS:
-        return whole
-    made = whole.to(FLOATS[entry.dtype][0])
-    if made is not tensor and not torch.isfinite(made).all():
+    shard: _Shard, name: str, entry: _Entry, change: Change | Replacement | None
+) -> memoryview:
+    tensor = shard.read(name)
+    if change is not None:
+        tensor = change.apply(tensor)
+    made = tensor.to(FLOATS[entry.dtype][0])
+    if not torch.isfinite(made).all():
         raise refuse("merge.overflow", name=name, dtype=entry.dtype)
-    return made
+    return made.contiguous().reshape(-1).view(torch.uint8).numpy().data
 
 
 def _header(entries: Mapping[str, _Entry]) -> bytes:
-    """The head of a safetensors file (huggingface/safetensors, "Format")."""
     head: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    begin = 0
     for name, entry in entries.items():
-        end = begin + entry.size
-        head[name] = {"dtype": entry.dtype, "shape": entry.shape, "data_offsets": [begin, end]}
-        begin = end
+        place = [entry.begin, entry.end]
+        head[name] = {"dtype": entry.dtype, "shape": entry.shape, "data_offsets": place}
     text = json.dumps(head, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text
-
-
-def _write_tensor(file: IO[bytes], tensor: torch.Tensor) -> None:
-    flat = tensor.detach().contiguous().reshape(-1)
-    if flat.numel():
-        file.write(flat.view(torch.uint8).numpy().data)

@@ -76,10 +76,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "1 より大きいと繰り返しを抑えます。",
     ),
     "help.no_repeat_ngram_size": (
-        "Let no run of N tokens come twice; 0 is off. 2 breaks Japanese: 「食べました。」 may "
-        "not be followed by a second 「ました」.",
-        "同じ N トークンの並びを繰り返しません（0 で無効）。2 は日本語を壊します。"
-        "「食べました。」のあとに二度目の「ました」が書けなくなるためです。",
+        "Let no run of N tokens come twice; 0 is off. 2 breaks Japanese: after one sentence in "
+        "「ました。」, no other may end so (「朝はパンを食べました。夜は本を読みました。」).",
+        "同じ N トークンの並びを繰り返しません（0 で無効）。2 は日本語を壊します。一度「ました。」で終えると、"
+        "ほかの文をそう終えられません（例:「朝はパンを食べました。夜は本を読みました。」）。",
     ),
     "help.stop": (
         r"A text that ends an answer and is left out of it; \n is a newline. May be given again.",

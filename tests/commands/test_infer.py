@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -361,3 +363,147 @@ def test_other_combinations_are_usage_faults(run, tiny_run, words, said):
     done = run(tiny_run, *words)
     assert done.exit_code == 2
     assert said in " ".join(done.stderr.replace("│", " ").split())
+
+
+# --- samples, parts, templates --------------------------------------------------------------
+
+
+def test_several_samples_are_those_of_counted_seeds_a_blank_line_between(run, tiny_run, answerer):
+    words = ("--temperature", "1", "--top-p", "1", "--top-k", "0", "--max-new-tokens", "8")
+    done = run(tiny_run, "--prompt", "猫", "--num-samples", "3", "--seed", "7", *words)
+    drawn = Sampling(8, 1.0, 1.0, 0)
+    expected = [
+        answerer.answer([Message("user", "猫")], replace(drawn, seed=seed)).text
+        for seed in (7, 8, 9)
+    ]
+    assert len(set(expected)) > 1
+    assert done.stdout == "\n\n".join(expected) + "\n"
+
+
+def test_greedy_samples_would_be_the_same_and_are_refused_before_anything_is_loaded(
+    run, tiny_run, monkeypatch
+):
+    monkeypatch.setattr(generation, "load_answerer", lambda *a, **k: pytest.fail("loaded"))
+    with pytest.raises(JloraError, match="the temperature is 0"):
+        run(tiny_run, "--prompt", "猫", "--num-samples", "2", *GREEDY)
+
+
+def test_a_template_writes_a_line_of_one_s_own(run, tiny_run, answerer):
+    words = ("--output-template", r"{prompt}\t{answer}\t{finish_reason}", "--extract", "strip")
+    done = run(tiny_run, "--prompt", "猫", *words, *GREEDY)
+    expected = answerer.answer([Message("user", "猫")], SAMPLING)
+    assert done.stdout == f"猫\t{expected.text.strip()}\t{expected.finish_reason}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--extract", "regex:("), "is no regular expression"),
+        (("--extract", "yaml"), "--extract yaml is not known"),
+        (("--output-template", "{answer"), "cannot be read"),
+        (("--output-template", "{id}"), "names {id}, which --prompt has not"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_anything_is_loaded(
+    run, tiny_run, monkeypatch, words, said
+):
+    monkeypatch.setattr(generation, "load_answerer", lambda *a, **k: pytest.fail("loaded"))
+    with pytest.raises(JloraError) as refusal:
+        run(tiny_run, "--prompt", "猫", *words)
+    assert said in refusal.value.problem
+
+
+def test_a_template_of_a_key_that_a_row_has_not_names_that_row(run, tiny_run, rows, monkeypatch):
+    monkeypatch.setattr(generation, "load_answerer", lambda *a, **k: pytest.fail("loaded"))
+    words = ("--input", rows, "--output", rows.parent / "out.txt", "--output-template", "{id}")
+    with pytest.raises(JloraError) as refusal:
+        run(tiny_run, *words)
+    assert refusal.value.problem == f"--output-template names {{id}}, which {rows}:2 has not"
+
+
+def test_a_table_becomes_lines_of_a_template(run, tiny_run, tmp_path):
+    table = tmp_path / "質問.csv"
+    table.write_text("\ufeffid,prompt\n7,猫\n8,犬\n", encoding="utf-8")
+    output = tmp_path / "out.tsv"
+    words = ("--input", table, "--output", output, "--output-template", r"{id}\t{prompt_tokens}")
+    done = run(tiny_run, *words, "--extract", "regex:決して無い", *GREEDY)
+    lines = output.read_text(encoding="utf-8").splitlines()
+    assert [line.split("\t")[0] for line in lines] == ["7", "8"]
+    assert "in 2 answers, --extract found nothing" in done.stderr
+
+
+def test_json_of_a_file_is_a_summary(run, tiny_run, rows):
+    words = ("--input", rows, "--output", rows.parent / "out.jsonl", *GREEDY, "--json")
+    found = json.loads(run(tiny_run, *words).stdout)
+    assert (found["rows"], found["answers"], found["resumed"]) == (4, 4, 0)
+    assert found["tokens_per_second"] > 0
+    assert found["seconds_to_first_token"] > 0
+    assert found["sampling"]["max_new_tokens"] == {"value": 8, "source": "option"}
+    assert found["placement"]["precision"] == "float32"
+
+
+def test_the_same_command_goes_on_and_says_so(run, tiny_run, rows, monkeypatch):
+    words = ("--input", rows, "--output", rows.parent / "out.jsonl", "--batch-size", "1", *GREEDY)
+    with monkeypatch.context() as patch:
+
+        def stop_half_way(self, event):
+            if getattr(event, "done", 0) > 1:
+                raise KeyboardInterrupt
+
+        patch.setattr(screen.Teller, "notify", stop_half_way)
+        run(tiny_run, *words)
+    done = run(tiny_run, *words)
+    assert "2 of 4 rows are answered already; going on" in done.stderr
+    assert len((rows.parent / "out.jsonl").read_text(encoding="utf-8").splitlines()) == 4
+
+
+# --- probabilities --------------------------------------------------------------------------
+
+
+def test_probabilities_stand_beside_each_token_in_json(run, tiny_run):
+    done = run(tiny_run, "--prompt", "猫", *GREEDY, "--json", "--show-probabilities")
+    found = json.loads(done.stdout)
+    assert len(found["tokens"]) == found["answer_tokens"]
+    first = found["tokens"][0]
+    assert first["probability"] == pytest.approx(first["alternatives"][0]["probability"])
+    assert len(first["alternatives"]) == 5
+
+
+def test_probabilities_are_a_table_behind_the_answer(run, tiny_run, answerer):
+    done = run(tiny_run, "--prompt", "猫", *GREEDY, "--show-probabilities")
+    expected = answerer.answer([Message("user", "猫")], SAMPLING)
+    answer, _, table = done.stdout.partition("\n")
+    assert done.stdout.startswith(expected.text.partition("\n")[0])
+    assert answer
+    assert "instead of it" in table
+    assert table.count("%") >= 5 * expected.answer_tokens
+
+
+def test_probabilities_are_drawn_in_a_page(run, tiny_run, tmp_path):
+    page = tmp_path / "確率.html"
+    done = run(tiny_run, "--prompt", "猫<b>", *GREEDY, "--html", page)
+    text = page.read_text(encoding="utf-8")
+    assert "<title>猫&lt;b&gt;</title>" in text
+    assert "Answer by probability" in text
+    assert "http" not in text
+    assert f"Page written to {page}" in done.stderr
+
+
+def test_a_page_that_cannot_be_written_is_refused(run, tiny_run, tmp_path):
+    with pytest.raises(JloraError, match="cannot write"):
+        run(tiny_run, "--prompt", "猫", *GREEDY, "--html", tmp_path / "無い" / "a.html")
+
+
+# --- how it is loaded -----------------------------------------------------------------------
+
+
+def test_an_adapter_trained_in_4_bits_answers_in_full_precision_without_a_gpu_and_says_so(
+    run, tiny_run, tmp_path
+):
+    adapter = Path(shutil.copytree(tiny_run / "adapter", tmp_path / "adapter"))
+    card = json.loads((adapter / "jlora.json").read_text(encoding="utf-8"))
+    card["training"]["quantization"] = "4bit"
+    (adapter / "jlora.json").write_text(json.dumps(card), encoding="utf-8")
+    done = run(adapter, "--prompt", "猫", *GREEDY, "--device", "cpu", "--json")
+    assert json.loads(done.stdout)["placement"]["quantization"] == "none"
+    assert "trained in 4bit, answering in full precision: the device is cpu" in done.stderr

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import weakref
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from jlora_cli.dataset import Message
-from jlora_cli.errors import JloraError
+from jlora_cli.errors import JloraError, refuse
 from jlora_cli.events import Stage, Warned
 from jlora_cli.generation import load_answerer
 from jlora_cli.merging import PROMPTS, Terms, folder, job, merge, verify
@@ -426,3 +430,96 @@ def test_no_model_is_in_memory_while_another_is_or_while_shards_are_written(
     monkeypatch.setattr(job, "write_shards", look)
     merge(open_source(str(tiny_run)), tmp_path / "out")
     assert alive == [[], [False], [False]]
+
+
+def test_less_memory_than_a_comparison_takes_is_warned_of(tiny_run, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(job, "read_memory", lambda _: (8.0, 1e-6))
+    merge(open_source(str(tiny_run)), tmp_path / "out", notify=told.append)
+    (warning,) = [event.text for event in told if isinstance(event, Warned)]
+    assert "--verify off" in warning
+
+
+# --- not compared, or compared with more -------------------------------------------------------
+
+
+def test_without_verification_the_same_weights_are_written_and_nothing_is_asked(
+    tiny_run, merges, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(verify, "load_answerer", lambda *a: pytest.fail("loaded"))
+    figures = merge(open_source(str(tiny_run)), tmp_path / "out", Terms(verify="off"))
+    compared = load_file(merges("gpt_neox")[0] / "model.safetensors")
+    written = load_file(tmp_path / "out/model.safetensors")
+    assert all(torch.equal(written[name], compared[name]) for name in compared)
+    assert (figures.verify, figures.prompts, figures.max_logit_difference) == ("off", 0, None)
+
+
+def test_merging_without_verification_loads_neither_transformers_nor_peft(tiny_run, tmp_path):
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from jlora_cli.merging import Terms, merge\n"
+        "from jlora_cli.run_folder import open_source\n"
+        "merge(open_source(sys.argv[1]), Path(sys.argv[2]), Terms(verify='off'))\n"
+        "print(sorted({'transformers', 'peft', 'accelerate'} & sys.modules.keys()))\n"
+    )
+    words = [sys.executable, "-c", code, str(tiny_run), str(tmp_path / "out")]
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        words, check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": root}
+    )
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_an_adapter_trained_in_4_bits_is_compared_with_its_training_too(adapter_copy, tmp_path):
+    path = adapter_copy / "jlora.json"
+    card = json.loads(path.read_text(encoding="utf-8"))
+    card["training"]["quantization"] = "4bit"
+    path.write_text(json.dumps(card), encoding="utf-8")
+    told = []
+    figures = merge(open_source(str(adapter_copy)), tmp_path / "out", notify=told.append)
+    assert Stage("merge.stage.as_trained", {"quantization": "4bit"}) in told
+    assert figures.max_logit_difference <= TOLERANCE
+    assert figures.as_trained["quantization"] == "4bit"
+    # NF4 keeps 16 values a block: far from what float32 gives, and no fault of the merge.
+    assert figures.as_trained["max_logit_difference"] > 100 * TOLERANCE
+    assert 0 <= figures.as_trained["top1_agreement"] <= 1
+    stored = json.loads((tmp_path / "out/verification.json").read_text(encoding="utf-8"))
+    assert stored["as_trained"] == figures.as_trained
+
+
+def test_where_its_training_cannot_be_repeated_that_is_told(adapter_copy, tmp_path, monkeypatch):
+    path = adapter_copy / "jlora.json"
+    card = json.loads(path.read_text(encoding="utf-8"))
+    card["training"]["quantization"] = "4bit"
+    path.write_text(json.dumps(card), encoding="utf-8")
+    load = verify.load_answerer
+
+    def without(artifact, placement):
+        if placement.quantization != "none":
+            raise refuse("model.cannot_load", folder="b", problem="No package metadata was found")
+        return load(artifact, placement)
+
+    monkeypatch.setattr(verify, "load_answerer", without)
+    told = []
+    figures = merge(open_source(str(adapter_copy)), tmp_path / "out", notify=told.append)
+    assert figures.as_trained is None
+    (warning,) = [event.text for event in told if isinstance(event, Warned)]
+    assert "cannot be loaded in 4bit" in warning
+
+
+def test_a_sharded_half_precision_base_keeps_both(tmp_path):
+    from transformers import AutoModelForCausalLM
+
+    base = save_tiny_model(tmp_path / "base", "llama")
+    model = AutoModelForCausalLM.from_pretrained(base).to(torch.bfloat16)
+    (base / "model.safetensors").unlink()
+    model.save_pretrained(base, max_shard_size="20KB")
+    run = train_tiny_run(tmp_path, base)
+    figures = merge(open_source(str(run)), tmp_path / "out")
+    assert figures.dtype == "bfloat16"
+    files = {path.name for path in base.glob("*.safetensors*")}
+    assert {path.name for path in (tmp_path / "out").glob("*.safetensors*")} == files
+    assert len(files) > 2
+    assert AutoModelForCausalLM.from_pretrained(tmp_path / "out").dtype == torch.bfloat16
