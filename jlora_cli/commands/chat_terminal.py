@@ -94,8 +94,10 @@ class TerminalReader:
 
     def read(self, text: str | None = None) -> str:
         """The next message, as typed or pasted."""
+        from prompt_toolkit.formatted_text import FormattedText
+
         prompt = say("chat.you" if text is None else "chat.edit")
-        shown = [("bold ansicyan", prompt)]
+        shown = FormattedText([("bold ansicyan", prompt)])
         return _unwrapped(self._session.prompt(shown, default=text or ""))
 
 
