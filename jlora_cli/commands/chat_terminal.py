@@ -89,7 +89,8 @@ class TerminalReader:
             multiline=True,  # what is pasted stays one message; Enter sends, see `_keys`
             completer=WordCompleter([*commands], sentence=True),
             complete_while_typing=False,
-            prompt_continuation=lambda width, *_: "… ".rjust(width),
+            # A line that was only folded has no mark.
+            prompt_continuation=lambda width, _, folds: ("" if folds else "… ").rjust(width),
         )
 
     def read(self, text: str | None = None) -> str:
