@@ -209,6 +209,12 @@ PIECES = {
     "bytes": ("#000000 on #dcc8ff", "#000000 on #c8a8f8"),
     "unknown": ("bold #ffffff on #c62828", "bold #ffffff on #a31515"),
     "false": ("bold #ffffff on #c62828", "bold #ffffff on #a31515"),
+    # How probable a token was: from blue to orange, which the colour-blind tell apart too.
+    "sure": ("#000000 on #c6dbef", "#000000 on #b5d0ea"),
+    "likely": ("#000000 on #deebf7", "#000000 on #d2e3f3"),
+    "open": ("#000000 on #fff2cc", "#000000 on #ffecb3"),
+    "unlikely": ("#000000 on #fdc58a", "#000000 on #fbb873"),
+    "rare": ("bold #ffffff on #b34700", "bold #ffffff on #993d00"),
 }
 
 

@@ -11,17 +11,21 @@ import locale
 from typing import TYPE_CHECKING
 
 from jlora_cli.messages import (
-    answers,
     audit,
+    chat,
     commands,
     data,
+    evaluate,
     findings,
+    infer,
     live,
     machine,
+    merge,
     plan,
     profiles,
     report,
     settings,
+    sources,
     tokenizer,
     training,
     when,
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
 
 AREAS = (
     *(commands, settings, profiles, data, tokenizer, audit, machine, plan, findings, live),
-    *(training, answers, report, when),
+    *(training, sources, merge, infer, chat, evaluate, report, when),
 )
 LANGUAGES = ("en", "ja")
 CATALOGUE: dict[str, tuple[str, str]] = {

@@ -27,4 +27,12 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "report.memory": ("peak memory", "最大メモリ"),
     "report.trainable": ("trainable weights", "学習する重み"),
     "report.figure": ("figure", "項目"),
+    "report.incomplete": (
+        "{path} was not written by a run: it lacks {names}",
+        "{path} は学習の実行が書いたものではありません（{names} がありません）",
+    ),
+    "report.incomplete.fix": (
+        "name a run folder as `jlora train` leaves it",
+        "`jlora train` が残した実行フォルダーを指定してください",
+    ),
 }

@@ -10,11 +10,12 @@ from safetensors.torch import save_file
 
 from jlora_cli.dataset import Message
 from jlora_cli.events import Warned
-from jlora_cli.generation import Answerer, Sampling
+from jlora_cli.generation import Answerer
 from jlora_cli.messages import say
 from jlora_cli.model import adapter_state
 from jlora_cli.prompt import CARD_NAME, Prompter
 from jlora_cli.run_folder import ADAPTER_WEIGHTS, write_json, write_whole
+from jlora_cli.sampling import Sampling
 from jlora_cli.tokenizer.portable import spread, write_portable
 from jlora_cli.training.fitting import release_memory
 from jlora_cli.training.guard import check_result, is_out_of_memory

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import gc
 import json
+import os
 import shutil
+import subprocess
+import sys
 import weakref
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from jlora_cli import merging
 from jlora_cli.dataset import Message
-from jlora_cli.errors import JloraError
+from jlora_cli.errors import JloraError, refuse
 from jlora_cli.events import Stage, Warned
-from jlora_cli.generation import Sampling, load_answerer
-from jlora_cli.merging import PROMPTS, merge
+from jlora_cli.generation import load_answerer
+from jlora_cli.merging import PROMPTS, Terms, folder, job, merge, verify
 from jlora_cli.model import Placement, fingerprint
 from jlora_cli.run_folder import Artifact, open_source
+from jlora_cli.sampling import Sampling
 from tests.tiny_models import EOS_ID, save_tiny_model
 from tests.tiny_runs import PAIRS, train_tiny_run
 
@@ -174,10 +177,12 @@ def test_the_run_s_own_prompts_are_asked(tiny_run, merges):
 
 def test_prompts_that_are_given_are_asked_instead(tiny_run, tmp_path, monkeypatch):
     heard = []
-    read = merging._read
-    monkeypatch.setattr(merging, "_read", lambda a, p, **k: heard.append(p) or read(a, p, **k))
-    merge(open_source(str(tiny_run)), tmp_path / "out", prompts=["吾輩は", "🐈"])
-    assert heard == [["吾輩は", "🐈"]] * 2
+    read = verify._read
+    monkeypatch.setattr(verify, "_read", lambda a, q, *r: heard.append(q) or read(a, q, *r))
+    terms = Terms(prompts=["吾輩は", "🐈"])
+    assert merge(open_source(str(tiny_run)), tmp_path / "out", terms).asked == "given"
+    asked = [[q.messages[0].content for q in questions] for questions in heard]
+    assert asked == [["吾輩は", "🐈"]] * 2
 
 
 @pytest.mark.parametrize("content", [None, '{"when": "before"}\n', "{cut", "[1]\n"])
@@ -193,9 +198,9 @@ def test_a_run_without_readable_samples_is_asked_the_built_in_prompts(tiny_run, 
 def test_only_prompts_that_leave_room_for_an_answer_are_asked(tiny_run, tmp_path):
     long = "吾輩は猫である。" * 40
     artifact = open_source(str(tiny_run))
-    assert merge(artifact, tmp_path / "out", prompts=[long, "猫"]).prompts == 1
+    assert merge(artifact, tmp_path / "out", Terms(prompts=[long, "猫"])).prompts == 1
     with pytest.raises(JloraError, match="do not fit into the model's 256"):
-        merge(artifact, tmp_path / "none", prompts=[long])
+        merge(artifact, tmp_path / "none", Terms(prompts=[long]))
     assert left_in(tmp_path) == ["out"]
 
 
@@ -205,7 +210,7 @@ def test_only_prompts_that_leave_room_for_an_answer_are_asked(tiny_run, tmp_path
 def test_bfloat16_is_written_and_its_difference_told(runs, tmp_path):
     from transformers import AutoModelForCausalLM
 
-    figures = merge(open_source(str(runs("gpt2"))), tmp_path / "half", dtype="bfloat16")
+    figures = merge(open_source(str(runs("gpt2"))), tmp_path / "half", Terms("bfloat16"))
     assert figures.dtype == "bfloat16"
     # bfloat16 keeps 8 bits: 2**-9 of each weight is rounded away, far more than float32 sums are.
     assert 1e-4 < figures.max_logit_difference < 0.3
@@ -215,7 +220,7 @@ def test_bfloat16_is_written_and_its_difference_told(runs, tmp_path):
 
 
 def test_half_precision_is_rounded_once_after_the_sum(runs, merges, tmp_path):
-    merge(open_source(str(runs("gpt2"))), tmp_path / "half", dtype="bfloat16")
+    merge(open_source(str(runs("gpt2"))), tmp_path / "half", Terms("bfloat16"))
     exact = load_file(merges("gpt2")[0] / "model.safetensors")
     rounded = load_file(tmp_path / "half/model.safetensors")
     assert exact.keys() == rounded.keys()
@@ -225,20 +230,20 @@ def test_half_precision_is_rounded_once_after_the_sum(runs, merges, tmp_path):
 def test_logits_are_compared_along_the_same_text_although_a_token_tips(
     tiny_run, tmp_path, monkeypatch
 ):
-    reload = merging._reload
+    load = verify.load_answerer
 
-    def tip(*given):
-        whole = reload(*given)
-        answer = whole.answer
+    def tip(artifact, placement):
+        whole = load(artifact, placement)
+        answer_many = whole.answer_many
 
-        def other(*asked):
-            said = answer(*asked)
-            return replace(said, ids=[9, *said.ids[:-1]], text="別の" + said.text)
+        def other(*asked, **terms):
+            said = answer_many(*asked, **terms)
+            return [replace(a, ids=[9, *a.ids[:-1]], text="別の" + a.text) for a in said]
 
-        whole.answer = other
+        whole.answer_many = answer_many if artifact.adapter else other
         return whole
 
-    monkeypatch.setattr(merging, "_reload", tip)
+    monkeypatch.setattr(verify, "load_answerer", tip)
     figures = merge(open_source(str(tiny_run)), tmp_path / "out")
     assert not figures.same_greedy_text
     assert figures.max_logit_difference <= TOLERANCE
@@ -249,15 +254,15 @@ def test_logits_are_compared_along_the_same_text_although_a_token_tips(
 def test_a_merged_model_that_answers_otherwise_is_refused_and_removed(
     tiny_run, tmp_path, monkeypatch, spoiled
 ):
-    write = merging._write
+    write = job.write_shards
 
-    def spoil(answerer, job, draft):
-        write(answerer, job, draft)
+    def spoil(shards, draft, *terms):
+        write(shards, draft, *terms)
         tensors = load_file(draft / "model.safetensors")
         tensors["embed_out.weight"][7] = spoiled
         save_file(tensors, draft / "model.safetensors", metadata={"format": "pt"})
 
-    monkeypatch.setattr(merging, "_write", spoil)
+    monkeypatch.setattr(job, "write_shards", spoil)
     with pytest.raises(JloraError, match="the merged model differs from base") as refusal:
         merge(open_source(str(tiny_run)), tmp_path / "out")
     assert refusal.value.remedy == "merge with --dtype float32; nothing was written"
@@ -267,9 +272,9 @@ def test_a_merged_model_that_answers_otherwise_is_refused_and_removed(
 # --- refused before anything is written --------------------------------------------------------
 
 
-def refusal_of(artifact, folder, **terms):
+def refusal_of(artifact, folder, terms=None):
     with pytest.raises(JloraError) as refusal:
-        merge(artifact, folder / "out", **terms)
+        merge(artifact, folder / "out", terms)
     assert "out" not in left_in(folder)
     assert ".out.part" not in left_in(folder)
     return refusal.value.problem
@@ -328,7 +333,7 @@ def test_an_output_that_cannot_be_made_is_refused_before_anything_is_loaded(
     tiny_run, tmp_path, monkeypatch
 ):
     (tmp_path / "file").write_text("猫")
-    monkeypatch.setattr(merging, "load_answerer", lambda *a, **k: pytest.fail("loaded"))
+    monkeypatch.setattr(verify, "load_answerer", lambda *a, **k: pytest.fail("loaded"))
     with pytest.raises(JloraError, match=r"cannot write .*file/out"):
         merge(open_source(str(tiny_run)), tmp_path / "file" / "out")
     assert left_in(tmp_path) == ["file"]
@@ -340,7 +345,7 @@ def test_a_merge_that_breaks_off_leaves_nothing(tiny_run, tmp_path, monkeypatch,
         assert (tmp_path / ".out.part/model.safetensors").is_file()
         raise fault
 
-    monkeypatch.setattr(merging, "write_json", break_off)
+    monkeypatch.setattr(folder, "write_json", break_off)
     wanted = JloraError if isinstance(fault, OSError) else KeyboardInterrupt
     with pytest.raises(wanted) as raised:
         merge(open_source(str(tiny_run)), tmp_path / "out")
@@ -405,22 +410,116 @@ def test_the_card_of_such_a_merge_holds_the_prompt_that_was_verified(foreign, ti
 # --- memory ------------------------------------------------------------------------------------
 
 
-def test_the_base_is_freed_before_the_merged_model_is_read_back(tiny_run, tmp_path, monkeypatch):
-    load, reload = merging.load_answerer, merging._reload
+def test_no_model_is_in_memory_while_another_is_or_while_shards_are_written(
+    tiny_run, tmp_path, monkeypatch
+):
+    load, write = verify.load_answerer, job.write_shards
     loaded, alive = [], []
 
-    def remember(*given, **terms):
-        answerer = load(*given, **terms)
-        loaded.append(weakref.ref(answerer.model.get_base_model().gpt_neox.embed_in.weight))
+    def remember(artifact, placement):
+        alive.append([one() is not None for one in loaded])
+        answerer = load(artifact, placement)
+        loaded.append(weakref.ref(answerer.model.get_input_embeddings().weight))
         return answerer
 
     def look(*given):
-        alive.append(loaded[0]() is not None)
-        monkeypatch.setattr(merging, "load_answerer", load)
-        return reload(*given)
+        alive.append([one() is not None for one in loaded])
+        write(*given)
 
-    monkeypatch.setattr(merging, "load_answerer", remember)
-    monkeypatch.setattr(merging, "_reload", look)
-    gc.collect()
+    monkeypatch.setattr(verify, "load_answerer", remember)
+    monkeypatch.setattr(job, "write_shards", look)
     merge(open_source(str(tiny_run)), tmp_path / "out")
-    assert alive == [False]
+    assert alive == [[], [False], [False]]
+
+
+def test_less_memory_than_a_comparison_takes_is_warned_of(tiny_run, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(job, "read_memory", lambda _: (8.0, 1e-6))
+    merge(open_source(str(tiny_run)), tmp_path / "out", notify=told.append)
+    (warning,) = [event.text for event in told if isinstance(event, Warned)]
+    assert "--verify off" in warning
+
+
+# --- not compared, or compared with more -------------------------------------------------------
+
+
+def test_without_verification_the_same_weights_are_written_and_nothing_is_asked(
+    tiny_run, merges, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(verify, "load_answerer", lambda *a: pytest.fail("loaded"))
+    figures = merge(open_source(str(tiny_run)), tmp_path / "out", Terms(verify="off"))
+    compared = load_file(merges("gpt_neox")[0] / "model.safetensors")
+    written = load_file(tmp_path / "out/model.safetensors")
+    assert all(torch.equal(written[name], compared[name]) for name in compared)
+    assert (figures.verify, figures.prompts, figures.max_logit_difference) == ("off", 0, None)
+
+
+def test_merging_without_verification_loads_neither_transformers_nor_peft(tiny_run, tmp_path):
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from jlora_cli.merging import Terms, merge\n"
+        "from jlora_cli.run_folder import open_source\n"
+        "merge(open_source(sys.argv[1]), Path(sys.argv[2]), Terms(verify='off'))\n"
+        "print(sorted({'transformers', 'peft', 'accelerate'} & sys.modules.keys()))\n"
+    )
+    words = [sys.executable, "-c", code, str(tiny_run), str(tmp_path / "out")]
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        words, check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": root}
+    )
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_an_adapter_trained_in_4_bits_is_compared_with_its_training_too(adapter_copy, tmp_path):
+    path = adapter_copy / "jlora.json"
+    card = json.loads(path.read_text(encoding="utf-8"))
+    card["training"]["quantization"] = "4bit"
+    path.write_text(json.dumps(card), encoding="utf-8")
+    told = []
+    figures = merge(open_source(str(adapter_copy)), tmp_path / "out", notify=told.append)
+    assert Stage("merge.stage.as_trained", {"quantization": "4bit"}) in told
+    assert figures.max_logit_difference <= TOLERANCE
+    assert figures.as_trained["quantization"] == "4bit"
+    # NF4 keeps 16 values a block: far from what float32 gives, and no fault of the merge.
+    assert figures.as_trained["max_logit_difference"] > 100 * TOLERANCE
+    assert 0 <= figures.as_trained["top1_agreement"] <= 1
+    stored = json.loads((tmp_path / "out/verification.json").read_text(encoding="utf-8"))
+    assert stored["as_trained"] == figures.as_trained
+
+
+def test_where_its_training_cannot_be_repeated_that_is_told(adapter_copy, tmp_path, monkeypatch):
+    path = adapter_copy / "jlora.json"
+    card = json.loads(path.read_text(encoding="utf-8"))
+    card["training"]["quantization"] = "4bit"
+    path.write_text(json.dumps(card), encoding="utf-8")
+    load = verify.load_answerer
+
+    def without(artifact, placement):
+        if placement.quantization != "none":
+            raise refuse("model.cannot_load", folder="b", problem="No package metadata was found")
+        return load(artifact, placement)
+
+    monkeypatch.setattr(verify, "load_answerer", without)
+    told = []
+    figures = merge(open_source(str(adapter_copy)), tmp_path / "out", notify=told.append)
+    assert figures.as_trained is None
+    (warning,) = [event.text for event in told if isinstance(event, Warned)]
+    assert "cannot be loaded in 4bit" in warning
+
+
+def test_a_sharded_half_precision_base_keeps_both(tmp_path):
+    from transformers import AutoModelForCausalLM
+
+    base = save_tiny_model(tmp_path / "base", "llama")
+    model = AutoModelForCausalLM.from_pretrained(base).to(torch.bfloat16)
+    (base / "model.safetensors").unlink()
+    model.save_pretrained(base, max_shard_size="20KB")
+    run = train_tiny_run(tmp_path, base)
+    figures = merge(open_source(str(run)), tmp_path / "out")
+    assert figures.dtype == "bfloat16"
+    files = {path.name for path in base.glob("*.safetensors*")}
+    assert {path.name for path in (tmp_path / "out").glob("*.safetensors*")} == files
+    assert len(files) > 2
+    assert AutoModelForCausalLM.from_pretrained(tmp_path / "out").dtype == torch.bfloat16
