@@ -27,7 +27,8 @@ _KEPT_BY_ACTIVATION = {"gelu_new": 4, "gelu_fast": 4}
 class _Arithmetic:
     """How wide numbers are. `mixed`: autocast computes in half precision, LoRA stays in float32.
 
-    On CUDA, autocast takes layer norms and powers to float32, on a CPU it does not.
+    On CUDA, autocast takes layer norms and powers to float32, on a CPU it does not. That was
+    counted with these operations made so on a CPU; nothing here was measured on a GPU yet.
     """
 
     width: int
@@ -70,23 +71,23 @@ def kept_of_blocks(config: RunConfig, shape: Shape, batch: MicroBatch, device: s
     block = batch.places * _kept_in_block(config, shape, batch, numbers)
     scores = pairs * _kept_of_scores(config, shape, batch, numbers)
     mask = pairs * batch.masked
-    passing = _passing(config, shape, batch)
+    passing = _passing(config, shape, batch, numbers)
     if config.gradient_checkpointing is True:
         between = shape.layers * batch.places * shape.hidden * numbers.residual
         return Kept(between, mask, block + scores + passing)
     return Kept(shape.layers * block, shape.layers * scores + mask, passing)
 
 
-def _passing(config: RunConfig, shape: Shape, batch: MicroBatch) -> float:
+def _passing(config: RunConfig, shape: Shape, batch: MicroBatch, numbers: _Arithmetic) -> float:
     """What the forward or backward pass of a block takes and frees again, at most.
 
     Counted for GPT-2, GPT-NeoX, Llama and Gemma 2: 2 to 2.5 float32 tensors of the feed-forward
-    layer's inner width, 2 of any precision where the block was just made anew, or 1.25 of all
-    heads' scores where they are made; DoRA weighs a whole layer in four copies.
+    layer's inner width (on a CPU 2 of any precision where the block was just made anew), or 1.25
+    of all heads' scores where they are made; DoRA weighs a whole layer in four copies.
     """
     remade = config.gradient_checkpointing is True
-    width = 4 if config.precision == "float32" else 2
-    widest = (2.0 * width if remade else 10.0) * shape.intermediate
+    less = remade and not numbers.cuda
+    widest = (2.0 * numbers.width if less else 10.0) * shape.intermediate
     if _is_eager(config, shape) and not remade:
         widest = max(widest, 5.0 * shape.heads * batch.span)
     whole = 16.0 * shape.largest_linear if config.lora_variant == "dora" else 0.0
