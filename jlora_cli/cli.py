@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 USAGE = 2
 # What follows these is a person's own text, even where it looks like an option.
-TAKES_TEXT = ("--prompt", "--system", "--expect")
+TAKES_TEXT = ("--prompt", "--system", "--expect", "--stop", "--extract", "--output-template")
 
 _debug = False
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from jlora_cli.errors import refuse
 from jlora_cli.events import Notify, Stage, Warned, ignore
-from jlora_cli.generation import Answerer, Sampling, context_length, load_answerer
+from jlora_cli.generation import Answerer, context_length, load_answerer
 from jlora_cli.messages import say
 from jlora_cli.training.loss import mean_loss
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jlora_cli.generation import Answer
     from jlora_cli.model import Placement
     from jlora_cli.run_folder import Artifact
+    from jlora_cli.sampling import Sampling
 
 _CHRF_ORDER, _CHRF_BETA = 6, 2.0
 _BLEU_ORDER = 4

@@ -50,6 +50,15 @@ class Saved:
 
 
 @dataclass(frozen=True)
+class Sampled:
+    """A sample prompt was answered while training goes on."""
+
+    step: int
+    prompt: str
+    answer: str
+
+
+@dataclass(frozen=True)
 class Answered:
     """`done` of `total` prompts have their answers."""
 
@@ -64,7 +73,7 @@ class Warned:
     text: str
 
 
-Event = Stage | Typed | StepDone | Evaluated | Saved | Answered | Warned
+Event = Stage | Typed | StepDone | Evaluated | Saved | Sampled | Answered | Warned
 Notify = Callable[[Event], None]
 
 

@@ -44,10 +44,14 @@ SEVERITIES: dict[str, Severity] = {
     "padding-wasted": "warning",
     "targets-match-nothing": "error",
     # of the machine and the place
+    "profile-does-not-fit": "warning",
     "precision-unavailable": "warning",
     "quantization-unavailable": "error",
-    "memory-exceeded": "warning",
+    "memory-exceeded": "error",
     "output-in-use": "error",
+    "loss-not-falling": "warning",
+    "out-of-memory": "warning",
+    "memory-spilled": "warning",
 }
 # What can be overridden by `--allow`: the run can be done, and its owner may know better.
 ALLOWABLE = ("eos-not-supervised", "warmup-exceeds-run", "memory-exceeded")

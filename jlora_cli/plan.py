@@ -1,13 +1,21 @@
-"""Steps, tokens and memory of a run, before anything is loaded. Arithmetic only, no torch."""
+"""Steps, tokens, memory and sizes of a run, before anything is loaded. Arithmetic, no torch."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING
 
+from jlora_cli.memory import (
+    GIB,
+    adapter_parameters,
+    available_gib,
+    changes_that_fit,
+    device_of,
+    heaviest,
+    memory_terms,
+)
 from jlora_cli.messages import say
-from jlora_cli.recipe import attention_layers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,118 +23,21 @@ if TYPE_CHECKING:
     from jlora_cli.config import Resolved, RunConfig
     from jlora_cli.machine import Machine
     from jlora_cli.prompt import EncodedRows
+    from jlora_cli.shape import Shape
 
-GIB = 2**30
+MIB = 2**20
 _SHORTEST = 8  # tokens: what `max_length` takes at least
-# A process that has imported torch, transformers and peft holds this much before any weight
-# (measured: resident set of `python -c "import torch, transformers, peft"` on Linux).
-RUNTIME_GIB = 0.6
-# Architectures whose input and output embeddings are one unless config.json says otherwise.
-_TIED = ("gpt2", "gemma")
-_WEIGHT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "8bit": 1.1, "4bit": 0.6}
 
 
-@dataclass(frozen=True)
-class Shape:
-    """The numbers of a model's config.json that sizes follow from.
-
-    `queries` and `keys` are the widths of all query heads and of all key heads, which differ with
-    grouped-query attention.
-    """
-
-    model_type: str
-    layers: int
-    hidden: int
-    intermediate: int
-    vocabulary: int
-    context: int
-    tied: bool
-    queries: int
-    keys: int
-
-    @property
-    def parameters(self) -> int:
-        """Weights of the base: embeddings, attention and feed-forward layers."""
-        linear = self._linear_layers(auto_targets(self.model_type))
-        learned = self.context * self.hidden if self.model_type == "gpt2" else 0
-        embeddings = self.vocabulary * self.hidden * (1 if self.tied else 2)
-        return self.layers * sum(before * after for before, after in linear) + embeddings + learned
-
-    def adapter_parameters(self, rank: int, targets: Sequence[str], *, dora: bool = False) -> int:
-        """Weights of a LoRA adapter: rank times each layer's width in and out.
-
-        DoRA adds a magnitude for each output (Liu et al. 2024, eq. 5).
-        """
-        linear = self._linear_layers(targets)
-        magnitudes = sum(after for _, after in linear) if dora else 0
-        return self.layers * (rank * sum(map(sum, linear)) + magnitudes)
-
-    def _linear_layers(self, names: Sequence[str]) -> list[tuple[int, int]]:
-        """(width in, width out) of a block's linear layers called `names`."""
-        h, i, q, k = self.hidden, self.intermediate, self.queries, self.keys
-        widths = {
-            "c_attn": [(h, 3 * h)],
-            "c_proj": [(h, h), (i, h)],  # the attention's and the feed-forward's share the name
-            "c_fc": [(h, i)],
-            "query_key_value": [(h, 3 * h)],
-            "dense_h_to_4h": [(h, i)],
-            "dense_4h_to_h": [(i, h)],
-            "q_proj": [(h, q)],
-            "k_proj": [(h, k)],
-            "v_proj": [(h, k)],
-            "o_proj": [(q, h)],
-            "gate_proj": [(h, i)],
-            "up_proj": [(h, i)],
-            "down_proj": [(i, h)],
-        }
-        return [width for name in names for width in widths.get(name, [(h, h)])]
-
-
-def read_shape(config: dict[str, Any]) -> Shape:
-    """The shape that a model's config.json tells; nested text configs (Gemma 3) included."""
-    config = {**config, **(config.get("text_config") or {})}
-
-    def first(*names: str, default: int) -> int:
-        return next((int(config[n]) for n in names if config.get(n)), default)
-
-    model_type = str(config.get("model_type", ""))
-    hidden = first("hidden_size", "n_embd", default=0)
-    heads = first("num_attention_heads", "n_head", default=1)
-    width = first("head_dim", default=hidden // heads)
-    return Shape(
-        model_type=model_type,
-        layers=first("num_hidden_layers", "n_layer", default=0),
-        hidden=hidden,
-        intermediate=first("intermediate_size", "n_inner", default=4 * hidden),
-        vocabulary=first("vocab_size", default=0),
-        context=first("max_position_embeddings", "n_positions", default=2048),
-        tied=bool(config.get("tie_word_embeddings", model_type.startswith(_TIED))),
-        queries=heads * width,
-        keys=first("num_key_value_heads", default=heads) * width,
-    )
-
-
-_LLAMA = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-_LAYERS = {
-    "gpt2": ("c_attn", "c_proj", "c_fc"),
-    "gpt_neox": ("query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"),
-    **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3", "gemma2"), _LLAMA),
-}
-
-
-def known_layers(model_type: str) -> tuple[str, ...]:
-    """The linear layers of an architecture's blocks; empty where only loading tells."""
-    return _LAYERS.get(model_type, ())
-
-
-def auto_targets(model_type: str) -> tuple[str, ...]:
-    """The layers that `auto` most likely means, for the estimate before the base is loaded."""
-    return _LAYERS.get(model_type, _LLAMA)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a run will do. Memory in GiB by term; `available_gib` is what is free where it runs."""
+    """What a run will do.
+
+    `memory_gib` by term; its "total" is an estimate, or the peak of a few real steps where
+    `measured`. `available_gib` is what is free where it runs, 0 where the machine does not tell;
+    `would_fit` are settings that alone would make a run fit that does not. Times are None until
+    they are measured.
+    """
 
     rows: int
     tokens: int
@@ -138,19 +49,47 @@ class Plan:
     validation_rows: int
     longest_row: int
     optimizer_steps: int
+    epochs: float = 0.0
     warmup_steps: int
     peak_learning_rate: float
+    base_parameters: int = 0
     trainable_parameters: int
+    trainable_share: float = 0.0
+    adapter_mib: float = 0.0
+    checkpoint_mib: float = 0.0
+    download_gib: float = 0.0
     memory_gib: dict[str, float]
+    measured: bool = False
+    device: str = "cpu"
     available_gib: float
+    would_fit: list[dict[str, object]] = field(default_factory=list)
+    tokens_per_second: float | None = None
+    seconds_per_epoch: float | None = None
+    seconds_total: float | None = None
 
     def as_json(self) -> dict[str, object]:
         return asdict(self)
 
+    def with_measured(self, *, peak_gib: float, tokens_per_second: float) -> Plan:
+        """The same with the memory and speed of real steps, and the times that follow."""
+        return replace(
+            self,
+            memory_gib=self.memory_gib | {"total": round(peak_gib, 4)},
+            measured=True,
+            tokens_per_second=round(tokens_per_second, 1),
+            seconds_per_epoch=round(self.tokens / tokens_per_second, 1),
+            seconds_total=round(self.tokens * self.epochs / tokens_per_second, 1),
+        )
+
+
+def rows_per_step(config: RunConfig) -> int:
+    """The rows of an optimizer step, over all processes."""
+    return config.batch_size * config.gradient_accumulation_steps * int(config.processes)
+
 
 def steps_of(config: RunConfig, rows: int) -> int:
     """Optimizer steps of the run: `max_steps` if given, else `epochs` over `rows`."""
-    per_epoch = math.ceil(rows / (config.batch_size * config.gradient_accumulation_steps))
+    per_epoch = math.ceil(rows / rows_per_step(config))
     return config.max_steps or max(1, math.ceil(config.epochs * per_epoch)) * (rows > 0)
 
 
@@ -158,7 +97,7 @@ def settle_for_data(resolved: Resolved, *, rows: int, validation_rows: int) -> R
     """Turn the settings that depend on the data from "auto" into values."""
     config = resolved.config
     steps = steps_of(config, rows)
-    per_epoch = max(1, math.ceil(rows / (config.batch_size * config.gradient_accumulation_steps)))
+    per_epoch = max(1, math.ceil(rows / rows_per_step(config)))
     reasons: dict[str, tuple[object, str]] = {}
     if config.warmup_steps == "auto":
         warmup = min(round(steps * config.warmup_ratio), max(0, steps - 1))
@@ -210,21 +149,21 @@ def peak_learning_rate(config: RunConfig, steps: int) -> float:
     return config.learning_rate * min(1.0, steps / warmup if warmup else 1.0)
 
 
-def make_plan(
+def make_plan(  # noqa: PLR0913 - a run, its base, its place and its rows
     config: RunConfig,
     shape: Shape,
     machine: Machine,
     train: EncodedRows,
     *,
     validation_rows: int,
+    weights_here: bool = True,
 ) -> Plan:
-    """The plan of a settled config over encoded rows."""
+    """The plan of a settled config over encoded rows; `weights_here`: none are to be downloaded."""
     rows = train.rows
     lengths = [len(row.ids) for row in rows]
-    steps = steps_of(config, len(rows))
-    longest = max(lengths, default=0)
-    terms, trainable = memory_terms(config, shape, machine, longest=longest)
-    gpu = machine.usable_gpu
+    steps, trained = steps_of(config, len(rows)), adapter_parameters(config, shape)
+    terms = _memory(config, shape, machine, train)
+    free = round(available_gib(machine), 2)
     return Plan(
         rows=len(rows),
         tokens=sum(lengths),
@@ -234,14 +173,51 @@ def make_plan(
         cut_answers=train.cut,
         dropped_rows=len(train.dropped),
         validation_rows=validation_rows,
-        longest_row=longest,
+        longest_row=max(lengths, default=0),
         optimizer_steps=steps,
+        epochs=_epochs(config, len(rows), steps),
         warmup_steps=int(config.warmup_steps),
         peak_learning_rate=peak_learning_rate(config, steps),
-        trainable_parameters=trainable,
-        memory_gib={**terms, "total": round(sum(terms.values()), 3)},
-        available_gib=round(gpu.free_gib if gpu else machine.free_memory_gib, 2),
+        base_parameters=shape.parameters,
+        trainable_parameters=trained,
+        trainable_share=trained / (shape.parameters + trained) if trained else 0.0,
+        adapter_mib=round(trained * 4 / MIB, 2),
+        checkpoint_mib=_checkpoint_mib(config, terms),
+        download_gib=0.0 if weights_here else _stored_gib(shape),
+        memory_gib=terms,
+        device=device_of(machine),
+        available_gib=free,
+        would_fit=(
+            changes_that_fit(config, shape, machine, rows)
+            if rows and 0 < free < terms["total"]
+            else []
+        ),
     )
+
+
+def _memory(
+    config: RunConfig, shape: Shape, machine: Machine, train: EncodedRows
+) -> dict[str, float]:
+    batch = heaviest(train.rows, config.batch_size, packing=config.packing is True)
+    tokens = sum(len(row.ids) for row in train.rows)
+    terms = memory_terms(config, shape, batch, device_of(machine), row_tokens=tokens)
+    return {name: round(gib, 4) for name, gib in terms.items()}
+
+
+def _epochs(config: RunConfig, rows: int, steps: int) -> float:
+    """How often the run goes over the rows: as asked, or what `max_steps` comes to."""
+    per_step = config.batch_size * config.gradient_accumulation_steps
+    return round(steps / math.ceil(rows / per_step), 4) if rows else 0.0
+
+
+def _checkpoint_mib(config: RunConfig, terms: dict[str, float]) -> float:
+    """Adapter and optimizer, and the best adapter where the run watches for it."""
+    adapters = 2 if config.early_stopping_patience is not None else 1
+    return round((adapters * terms["adapter"] + terms["optimizer"]) * GIB / MIB, 2)
+
+
+def _stored_gib(shape: Shape) -> float:
+    return round(shape.parameters * shape.stored_bytes / GIB, 2)
 
 
 def _padding(lengths: Sequence[int], config: RunConfig) -> float:
@@ -252,38 +228,3 @@ def _padding(lengths: Sequence[int], config: RunConfig) -> float:
     groups = [lengths[i : i + size] for i in range(0, len(lengths), size)]
     padded = sum(max(group) * len(group) for group in groups)
     return 1 - sum(lengths) / padded
-
-
-def _targets(asked: tuple[str, ...], model_type: str) -> tuple[str, ...]:
-    if asked == ("attention",):
-        return attention_layers(model_type)
-    return auto_targets(model_type) if asked == ("auto",) else asked
-
-
-def memory_terms(
-    config: RunConfig, shape: Shape, machine: Machine, *, longest: int
-) -> tuple[dict[str, float], int]:
-    """Memory by term in GiB, and the number of trainable weights.
-
-    Activations: about 34 values a token, layer and hidden unit with full back-propagation
-    (Korthikanti et al. 2022, eq. 2, attention scores left out: SDPA does not store them), and 2
-    with gradient checkpointing; logits three times (values, softmax, gradient) in float32.
-    """
-    quantized = config.quantization != "none"
-    base_bytes = _WEIGHT_BYTES[config.quantization if quantized else config.precision]
-    targets = _targets(config.lora_targets, shape.model_type)
-    dora = config.lora_variant == "dora"
-    adapter = shape.adapter_parameters(config.lora_r, targets, dora=dora)
-    tokens = config.batch_size * longest
-    values = 2 if config.gradient_checkpointing is True else 34
-    width = 4 if config.precision == "float32" else 2
-    terms = {
-        "runtime": RUNTIME_GIB,
-        "base_weights": shape.parameters * base_bytes / GIB,
-        "adapter": adapter * 4 / GIB,
-        "gradients": adapter * 4 / GIB,
-        "optimizer": adapter * 8 / GIB,
-        "activations": tokens * shape.layers * shape.hidden * values * width / 2 / GIB,
-        "logits": tokens * shape.vocabulary * 3 * 4 / GIB,
-    }
-    return {name: round(value, 4) for name, value in terms.items()}, adapter

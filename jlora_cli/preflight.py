@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from jlora_cli.config import Resolved, RunConfig
     from jlora_cli.finding import Finding
-    from jlora_cli.plan import Plan, Shape
+    from jlora_cli.plan import Plan
     from jlora_cli.prompt import Encoded, EncodedRows, PromptFormat
+    from jlora_cli.shape import Shape
 
 _FEW_ROWS, _FEW_STEPS = 20, 10
 # Of a row: less than one token of answer besides its end.
@@ -32,7 +33,8 @@ class Material:
 
     `layers` are the linear layers of the architecture's blocks, empty where only loading tells;
     `longest` is the most tokens of a row before it was made to fit; `conversations` counts the
-    rows that are no plain text; `other_template` is true where the model's own chat template
+    rows that are no plain text; `weights_here` is false where a run would download them;
+    `other_template` is true where the model's own chat template
     writes other prompts than the run's; `untrained_end` tells why the end token's embedding was
     never trained, empty where it was or where nothing tells.
     """
@@ -44,6 +46,7 @@ class Material:
     layers: Sequence[str] = ()
     longest: int = 0
     conversations: int = 1
+    weights_here: bool = True
     other_template: bool = False
     untrained_end: str = ""
 
@@ -192,12 +195,14 @@ def _unread(resolved: Resolved, plan: Plan, material: Material) -> Iterator[tupl
 def _overridden(resolved: Resolved) -> Iterator[tuple[str, str]]:
     """Settings that another one of the same hand makes void.
 
-    An option may override what a profile holds: that is what options are for.
+    An option may override what a profile holds, and a profile what it extends: that is what they
+    are for.
     """
     for name, other in (("epochs", "max_steps"), ("warmup_ratio", "warmup_steps")):
-        origin = resolved.sources[name].origin
-        set_twice = origin in ("option", "profile") and origin == resolved.sources[other].origin
-        if set_twice and getattr(resolved.config, other) is not None:
+        source, over = resolved.sources[name], resolved.sources[other]
+        both_options = source.origin == over.origin == "option"
+        in_one_file = source.origin == "profile" and source == over
+        if (both_options or in_one_file) and getattr(resolved.config, other) is not None:
             yield name, say("unused-setting.by", name=name, other=other)
 
 
@@ -205,10 +210,20 @@ def _of_place(config: RunConfig, plan: Plan, in_use: bool) -> Iterator[Finding]:
     if in_use:
         yield found("output-in-use", path=config.output)
     # A machine that does not tell its free memory is read as 0.
-    if 0 < plan.available_gib < plan.memory_gib["total"]:
-        yield found(
-            "memory-exceeded",
-            needed=f"{plan.memory_gib['total']:.1f}",
-            free=f"{plan.available_gib:.1f}",
-            batch_size=config.batch_size,
-        )
+    needed, free = plan.memory_gib["total"], plan.available_gib
+    if 0 < free < needed:
+        values = {"needed": f"{needed:.1f}", "free": f"{free:.1f}", "ways": _ways(plan)}
+        yield found("memory-exceeded", **values)
+
+
+def _ways(plan: Plan) -> str:
+    """The options that alone would make the run fit, or what to combine where none does."""
+    if not plan.would_fit:
+        return say("memory-exceeded.nothing")
+    ways = [" ".join(map(_option, change.items())) for change in plan.would_fit]
+    return say("memory-exceeded.enough", ways=say("memory-exceeded.or").join(ways))
+
+
+def _option(setting: tuple[str, object]) -> str:
+    name, value = setting
+    return f"--{name.replace('_', '-')} {str(value).lower()}"

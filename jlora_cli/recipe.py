@@ -8,11 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Quirk:
-    """`lower_case`: the model wants lower-cased text. `source` says who states it."""
+    """What a model wants; `source` says who states it.
+
+    lower_case: it was trained on lower-cased text. repetition_penalty: of its answers.
+    """
 
     pattern: str
-    lower_case: bool
     source: str
+    lower_case: bool = False
+    repetition_penalty: float | None = None
 
 
 QUIRKS = (
@@ -20,6 +24,16 @@ QUIRKS = (
         r"rinna/japanese-gpt2-(xsmall|small|medium)$",
         lower_case=True,
         source="model cards: tokenizer.do_lower_case = True, for a bug of tokenizer config loading",
+    ),
+    Quirk(
+        r"rinna/japanese-gpt-neox-3\.6b-instruction-(sft-v2|ppo)$",
+        repetition_penalty=1.1,
+        source="model cards: repetition_penalty=1.1 in the example of model.generate",
+    ),
+    Quirk(
+        r"llm-jp/llm-jp-3-[\w.]+-instruct\d?$",
+        repetition_penalty=1.05,
+        source="model cards: repetition_penalty=1.05 in the example of model.generate",
     ),
 )
 
@@ -68,5 +82,15 @@ def attention_layers(model_type: str) -> tuple[str, ...]:
 
 def wants_lower_case(model: str) -> bool:
     """True when the model of that hub id, or in a folder of that name, was trained lower-cased."""
+    return any(quirk.lower_case for quirk in _quirks_of(model))
+
+
+def sampling_of(model: str) -> dict[str, float]:
+    """What is known of how that model should answer: fields of `Sampling`."""
+    penalties = (quirk.repetition_penalty for quirk in _quirks_of(model))
+    return next(({"repetition_penalty": each} for each in penalties if each is not None), {})
+
+
+def _quirks_of(model: str) -> list[Quirk]:
     name = model.partition("@")[0].rstrip("/")
-    return any(quirk.lower_case and re.search(quirk.pattern, name) for quirk in QUIRKS)
+    return [quirk for quirk in QUIRKS if re.search(quirk.pattern, name)]

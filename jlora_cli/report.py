@@ -172,11 +172,20 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def _samples(samples: Sequence[dict[str, Any]]) -> str:
-    pairs: dict[str, dict[str, str]] = {}
+    """The answers of each prompt by when they were given; those during training share a cell."""
+    prompts: dict[str, dict[str, list[str]]] = {}
     for sample in samples:
-        pairs.setdefault(sample["prompt"], {})[sample["when"]] = sample["answer"]
-    columns = [say("report.prompt"), say("report.before"), say("report.after")]
-    rows = [(prompt, two.get("before", ""), two.get("after", "")) for prompt, two in pairs.items()]
+        text = sample["answer"]
+        if sample["when"] == "during":
+            text = say("report.at_step", step=sample["step"], answer=text)
+        prompts.setdefault(sample["prompt"], {}).setdefault(sample["when"], []).append(text)
+    given = {when for answers in prompts.values() for when in answers}
+    times = [when for when in ("before", "during", "after") if when != "during" or when in given]
+    columns = [say("report.prompt"), *(say(f"report.{when}") for when in times)]
+    rows = [
+        (prompt, *("\n".join(answers.get(when, [])) for when in times))
+        for prompt, answers in prompts.items()
+    ]
     return _table(columns, rows)
 
 

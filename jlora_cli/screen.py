@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jlora_cli.events import Answered, Evaluated, Saved, Stage, StepDone, Typed, Warned
+from jlora_cli.events import Answered, Evaluated, Sampled, Saved, Stage, StepDone, Typed, Warned
 from jlora_cli.messages import say
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ MARKS = {"ok": "✓", "note": "·", "warning": "!", "error": "✗"}
 COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
 
 _quiet = False
+_silent = False
 
 
 def be_quiet(quiet: bool) -> None:
@@ -41,11 +42,18 @@ def be_quiet(quiet: bool) -> None:
     _quiet = quiet
 
 
+def be_silent(silent: bool) -> None:
+    """With `silent`, nothing at all is said: another process of this run says it."""
+    global _silent
+    _silent = silent
+    forget_consoles()
+
+
 @cache
 def _console(stderr: bool) -> Console:
     from rich.console import Console  # noqa: PLC0415 - `--help` draws with typer's own
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, quiet=_silent)
 
 
 def forget_consoles() -> None:
@@ -86,8 +94,9 @@ def error(refusal: JloraError) -> None:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    stream.write(text)
-    stream.flush()
+    if not _silent:
+        stream.write(text)
+        stream.flush()
 
 
 def _drawn(text: str, style: str, *, stderr: bool = True, end: str = " ") -> None:
@@ -99,8 +108,7 @@ def _drawn(text: str, style: str, *, stderr: bool = True, end: str = " ") -> Non
 
 def json_out(document: object) -> None:
     """One JSON document on stdout, and nothing else there."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
-    sys.stdout.flush()
+    _write(sys.stdout, json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
 
 
 def json_line(document: object) -> None:
@@ -201,6 +209,12 @@ PIECES = {
     "bytes": ("#000000 on #dcc8ff", "#000000 on #c8a8f8"),
     "unknown": ("bold #ffffff on #c62828", "bold #ffffff on #a31515"),
     "false": ("bold #ffffff on #c62828", "bold #ffffff on #a31515"),
+    # How probable a token was: from blue to orange, which the colour-blind tell apart too.
+    "sure": ("#000000 on #c6dbef", "#000000 on #b5d0ea"),
+    "likely": ("#000000 on #deebf7", "#000000 on #d2e3f3"),
+    "open": ("#000000 on #fff2cc", "#000000 on #ffecb3"),
+    "unlikely": ("#000000 on #fdc58a", "#000000 on #fbb873"),
+    "rare": ("bold #ffffff on #b34700", "bold #ffffff on #993d00"),
 }
 
 
@@ -356,10 +370,8 @@ class Teller:
             self._progress(
                 say("screen.answers"), event.done, event.total, f"{event.done}/{event.total}"
             )
-        elif isinstance(event, Evaluated):
-            note(say("screen.evaluated", step=event.step, loss=f"{event.loss:.4f}"))
-        elif isinstance(event, Saved):
-            note(say("screen.saved", step=event.step, path=event.path))
+        else:
+            note(_told(event))
 
     def _progress(self, name: str, done: int, total: int, state: str) -> None:
         if self._live is None:
@@ -378,6 +390,25 @@ class Teller:
             state=state,
             visible=done < total,
         )
+
+
+def _told(event: Evaluated | Sampled | Saved) -> str:
+    """What happened after a step, in a line."""
+    if isinstance(event, Evaluated):
+        return say("screen.evaluated", step=event.step, loss=f"{event.loss:.4f}")
+    if isinstance(event, Saved):
+        return say("screen.saved", step=event.step, path=event.path)
+    texts = {"prompt": _brief(event.prompt), "answer": _brief(event.answer)}
+    return say("screen.sampled", step=event.step, **texts)
+
+
+def _brief(text: str) -> str:
+    """The beginning of a text, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= _BRIEF else line[: _BRIEF - 1] + "…"
+
+
+_BRIEF = 32  # characters, which are two cells each in Japanese
 
 
 def _step_line(event: StepDone) -> str:

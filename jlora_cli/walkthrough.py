@@ -14,13 +14,15 @@ from jlora_cli.diagnosis import diagnose
 from jlora_cli.errors import JloraError
 from jlora_cli.evaluation import Evaluation, Terms, evaluate
 from jlora_cli.events import Notify, Stage, Typed, ignore
-from jlora_cli.generation import Sampling, load_answerer
+from jlora_cli.generation import load_answerer
 from jlora_cli.machine import read_machine
 from jlora_cli.merging import Merged, merge
+from jlora_cli.merging import Terms as MergeTerms
 from jlora_cli.model import Placement
 from jlora_cli.preparing import Rules, load_data, prepare
 from jlora_cli.proposal import propose
 from jlora_cli.run_folder import make_run_folder, open_source
+from jlora_cli.sampling import Sampling
 from jlora_cli.training.session import train
 
 if TYPE_CHECKING:
@@ -158,7 +160,7 @@ def _evaluate(artifact: Artifact, held_out: Path, notify: Notify) -> Evaluation:
 
 
 def _merge(artifact: Artifact, folder: Path, prompts: list[str], notify: Notify) -> Merged:
-    merged = merge(artifact, folder, prompts=prompts, notify=notify)
+    merged = merge(artifact, folder, MergeTerms(prompts=prompts), notify)
     difference = f"{merged.max_logit_difference:.1e}"
     same = "✓" if merged.same_greedy_text else "✗"
     notify(Stage("demo.stage.equal", {"difference": difference, "same": same}))

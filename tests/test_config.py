@@ -1,9 +1,9 @@
-"""Settings: one list of names, values checked where they enter, "auto" settled by the machine."""
+"""Settings: one list of names, values checked where they enter, each with its source."""
 
 from __future__ import annotations
 
 import inspect
-from dataclasses import fields, replace
+from dataclasses import fields
 
 import pytest
 import yaml
@@ -20,52 +20,22 @@ from jlora_cli.config import (
     parse_options,
     parse_setting,
     resolve,
-    settle,
 )
 from jlora_cli.errors import JloraError
-from jlora_cli.machine import Gpu, Machine, TorchBuild
 from jlora_cli.profile import ONLY_IN_PROFILES, load_profile
 
 # What `jlora train` takes besides the settings of the run.
 OF_THE_COMMAND = {
-    "allow",
     "profile",
     "set_",
     "from_adapter",
+    "allow",
+    "try_",
     "dry_run",
     "measure",
     "resume",
     "json",
 }
-LAPTOP = Machine(
-    system="Linux",
-    python="3.11.9",
-    in_virtual_environment=True,
-    cpu="Core i7-8650U",
-    cores=4,
-    memory_gib=16.0,
-    free_memory_gib=9.0,
-    disk_free_gib=100.0,
-    torch=TorchBuild("2.13.0+cpu", "cpu", cuda_available=False),
-)
-
-
-def with_gpu(name, memory_gib, capability, **changes):
-    """The laptop with such a GPU and a torch that drives it."""
-    gpu = Gpu(name, memory_gib, memory_gib - 0.5, capability)
-    torch = TorchBuild("2.13.0+cu126", "cu126", cuda_available=True)
-    return replace(LAPTOP, gpus=(gpu,), torch=torch, driver_cuda=(12, 8), **changes)
-
-
-A100 = with_gpu("NVIDIA A100-SXM4-40GB", 39.4, (8, 0))
-T4 = with_gpu("Tesla T4", 14.6, (7, 5))
-GTX1060 = with_gpu("NVIDIA GeForce GTX 1060", 6.0, (6, 1))
-
-
-def settled(machine, **options):
-    """(config, sources, findings by id) of these options on that machine."""
-    resolved, found = settle(resolve(None, parse_options(options)), machine)
-    return resolved.config, resolved.sources, {item.id: item for item in found}
 
 
 # -- one list of names ----------------------------------------------------------------------------
@@ -74,7 +44,11 @@ def settled(machine, **options):
 def test_fields_options_and_profile_keys_are_the_same_set(tmp_path):
     options = set(inspect.signature(train).parameters) - OF_THE_COMMAND
     values = {name: FIELDS[name].default for name in FIELDS}
-    asked_for = {"max_steps": 5, "early_stopping_patience": 2}  # None is no value of theirs
+    asked_for = {
+        "max_steps": 5,
+        "early_stopping_patience": 2,
+        "sample_steps": 7,
+    }  # None is no value of theirs
     values |= {name: asked_for.get(name, "text") for name in FIELDS if values[name] is None}
     values |= {"lora_targets": ["auto"], "sample_prompts": ["こんにちは"]}
     every_key = tmp_path / "every.yaml"
@@ -168,6 +142,8 @@ def test_settling_leaves_the_resolved_settings_as_they_were():
         ("learning_rate", "２e-4", 0.0002),  # a full-width digit, as an input method writes it
         ("epochs", 1, 1.0),
         ("batch_size", "16", 16),
+        ("processes", "auto", "auto"),
+        ("processes", "4", 4),
         ("batch_size", 2.0, 2),
         ("seed", 2**32 - 1, 4294967295),
         ("seed", 0, 0),
@@ -210,6 +186,7 @@ def test_a_value_is_read_as_people_write_it(name, raw, expected):
         ("batch_size", 1.5, "must be a whole number"),
         ("batch_size", True, "must be a number"),
         ("batch_size", [4], "must be a number"),
+        ("processes", 0, "must be >= 1"),
         ("seed", 2**32, "must be <= 4294967295"),
         ("lora_dropout", 1, "must be <= 0.99"),
         ("lr_scheduler", "cosin", "one of cosine, linear, constant; did you mean cosine?"),
@@ -240,6 +217,17 @@ def test_only_a_word_is_asked_whether_it_means_another():
     assert "did you mean" not in str(refusal.value)
 
 
+def test_a_setting_under_another_tools_name_is_answered_with_jloras():
+    with pytest.raises(JloraError) as refusal:
+        parse_options({"num_train_epochs": "1", "load_in_4bit": "true", "max-length": "256"})
+
+    assert refusal.value.problem == (
+        "these settings cannot be used: --set num_train_epochs: no such setting; write epochs "
+        "instead; --set load_in_4bit: no such setting; write quantization: 4bit instead; "
+        "--set max-length: no such setting; write max_length instead"
+    )
+
+
 def test_all_faults_of_a_command_line_come_together_with_the_nearest_names():
     options = {"batch_size": "-4", "learning_rat": "1", "epochs": "nan", "seed": "7", "zzzzz": "1"}
 
@@ -264,121 +252,3 @@ def test_all_faults_of_a_command_line_come_together_with_the_nearest_names():
 )
 def test_the_nearest_name_is_asked_for_where_one_is_near(name, question):
     assert nearest(name, FIELDS) == question
-
-
-# -- what the machine decides ---------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("machine", "precision", "reason"),
-    [
-        (A100, "bfloat16", "NVIDIA A100-SXM4-40GB has bfloat16"),
-        (T4, "float16", "Tesla T4 has float16 but no bfloat16"),
-        (GTX1060, "float32", "NVIDIA GeForce GTX 1060 gains nothing"),
-        (LAPTOP, "float32", "slower than float32"),
-        (replace(LAPTOP, gpus=A100.gpus), "float32", "slower than float32"),  # a CPU build of torch
-        (replace(LAPTOP, torch=None), "float32", "slower than float32"),
-    ],
-)
-def test_precision_is_what_the_device_has(machine, precision, reason):
-    config, sources, found = settled(machine)
-
-    assert config.precision == precision
-    assert sources["precision"].origin == "auto"
-    assert reason in sources["precision"].reason
-    assert found == {}
-
-
-@pytest.mark.parametrize(
-    ("machine", "asked", "instead"),
-    [(T4, "bfloat16", "float16"), (GTX1060, "bfloat16", "float32"), (LAPTOP, "float16", "float32")],
-)
-def test_a_precision_that_the_device_lacks_is_replaced_with_a_warning(machine, asked, instead):
-    config, sources, found = settled(machine, precision=asked)
-
-    assert config.precision == instead
-    assert sources["precision"].origin == "auto"
-    assert found["precision-unavailable"].severity == "warning"
-    assert found["precision-unavailable"].evidence == f"{asked} was asked for, {instead} is used"
-    assert found["precision-unavailable"].consequence == sources["precision"].reason
-
-
-@pytest.mark.parametrize(
-    ("machine", "asked"),
-    [
-        (A100, "float32"),
-        (A100, "float16"),
-        (T4, "float32"),
-        (GTX1060, "float16"),
-        (replace(LAPTOP, cpu_bfloat16=True), "bfloat16"),
-    ],
-)
-def test_a_precision_that_the_device_has_stays_as_asked(machine, asked):
-    config, sources, found = settled(machine, precision=asked)
-
-    assert config.precision == asked
-    assert sources["precision"].origin == "option"
-    assert found == {}
-
-
-@pytest.mark.parametrize("quantization", ["4bit", "8bit"])
-def test_quantization_needs_cuda(quantization):
-    _, _, on_cpu = settled(LAPTOP, quantization=quantization)
-    _, _, on_gpu = settled(GTX1060, quantization=quantization)
-
-    assert on_cpu["quantization-unavailable"].severity == "error"
-    assert on_cpu["quantization-unavailable"].evidence.startswith(f"{quantization} needs a CUDA")
-    assert "--quantization none" in on_cpu["quantization-unavailable"].remedy
-    assert on_gpu == {}
-
-
-def test_all_that_cannot_be_is_found_at_once():
-    _, _, found = settled(LAPTOP, quantization="4bit", precision="float16")
-
-    assert set(found) == {"quantization-unavailable", "precision-unavailable"}
-
-
-def test_windows_has_no_worker_processes():
-    windows = replace(LAPTOP, system="Windows")
-    config, sources, _ = settled(windows, workers="4")
-    on_linux, linux_sources, _ = settled(LAPTOP, workers="4")
-
-    assert config.workers == 0
-    assert "Windows" in sources["workers"].reason
-    assert (on_linux.workers, linux_sources["workers"].origin) == (4, "option")
-
-
-def test_auto_settings_that_depend_on_the_machine_get_a_value_and_a_reason():
-    config, sources, _ = settled(LAPTOP)
-    left = {name for name in FIELDS if getattr(config, name) == "auto"}
-
-    assert (config.workers, config.optimizer, config.attention) == (0, "adamw", "sdpa")
-    assert config.gradient_checkpointing is False
-    assert all(sources[name].reason for name in FIELDS)
-    # These wait for the data and the model.
-    assert left == {
-        "template", "max_length", "warmup_steps", "packing", "evaluation_steps", "checkpoint_steps",
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize(("machine", "expected"), [(T4, True), (A100, False), (LAPTOP, False)])
-def test_small_gpus_trade_time_for_memory(machine, expected):
-    config, _, _ = settled(machine)
-
-    assert config.gradient_checkpointing is expected
-
-
-def test_what_was_asked_for_is_not_settled_again():
-    asked = {"optimizer": "adamw8bit", "attention": "eager", "gradient_checkpointing": "yes"}
-    config, sources, _ = settled(A100, **asked)
-
-    assert (config.optimizer, config.attention) == ("adamw8bit", "eager")
-    assert config.gradient_checkpointing is True
-    assert {sources[name].origin for name in asked} == {"option"}
-
-
-def test_eight_bit_optimizers_need_cuda():
-    config, sources, _ = settled(LAPTOP, optimizer="paged-adamw8bit")
-
-    assert config.optimizer == "adamw"
-    assert sources["optimizer"] == Source("auto", "paged-adamw8bit needs a CUDA GPU")

@@ -13,9 +13,10 @@ from jlora_cli.dataset import Example, Message
 from jlora_cli.errors import JloraError
 from jlora_cli.evaluation import Terms, bleu, chrf, compile_pattern, evaluate, rouge_l, score
 from jlora_cli.events import Answered, Stage, Warned
-from jlora_cli.generation import Answer, Answerer, Sampling, load_answerer
+from jlora_cli.generation import Answer, Answerer, load_answerer
 from jlora_cli.model import Placement
 from jlora_cli.run_folder import Artifact, open_source
+from jlora_cli.sampling import Sampling
 from tests.tiny_models import CONTEXT
 from tests.tiny_runs import PAIRS
 

@@ -5,36 +5,41 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 from transformers import (
+    AutoModelForCausalLM,
+    GPTNeoXConfig,
+    NoRepeatNGramLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
 )
 
-from jlora_cli import generation
 from jlora_cli.dataset import Message
 from jlora_cli.errors import JloraError
 from jlora_cli.events import Answered, Warned
 from jlora_cli.generation import (
     Answer,
     Answerer,
-    Sampling,
+    cache,
     choose_tokens,
     context_length,
+    engine,
     load_answerer,
     placement_for,
 )
 from jlora_cli.model import Placement, load_base
 from jlora_cli.prompt import Prompter, format_for
 from jlora_cli.run_folder import Artifact, open_source
+from jlora_cli.sampling import Sampling
 from jlora_cli.tokenizer import load_tokenizer
-from tests.tiny_models import ARCHITECTURES, BOS_ID, CONTEXT, EOS_ID, save_tiny_model
+from tests.tiny_models import ARCHITECTURES, BOS_ID, CONTEXT, EOS_ID, WINDOW, save_tiny_model
 
 GREEDY = Sampling(max_new_tokens=16, temperature=0.0)
 DRAWN = Sampling(max_new_tokens=16, temperature=1.0, top_p=1.0, top_k=0, seed=7)
@@ -73,7 +78,7 @@ class Scripted:
         self.rows = rows
         self.asked = 0
         self.device = torch.device("cpu")
-        self.config = SimpleNamespace(max_position_embeddings=CONTEXT)
+        self.config = GPTNeoXConfig(max_position_embeddings=CONTEXT)
 
     def __call__(self, *, input_ids, **_):
         logits = torch.zeros(len(self.rows), 1, 420)
@@ -139,6 +144,18 @@ def test_batches_are_told_as_they_are_done_and_answers_keep_the_order(answerers)
     lengths = [len(answerers("gpt2").prompter.prompt_ids(asked(p))) for p in PROMPTS[:3]]
     assert [answer.prompt_tokens for answer in answers] == lengths
     assert lengths != sorted(lengths)  # else keeping the order would prove nothing
+
+
+def test_answers_come_batch_by_batch_with_their_places_and_seeds_of_their_own(answerers):
+    answerer = answerers("llama")
+    conversations = [asked(prompt) for prompt in PROMPTS]
+    seeds = [5, 9, 7, 8]
+    made = dict(answerer.answer_each(conversations, DRAWN, seeds=seeds, batch_size=3))
+    assert list(made) != sorted(made)  # the longest first
+    assert [made[place] for place in range(4)] == [
+        answerer.answer(conversation, replace(DRAWN, seed=seed))
+        for conversation, seed in zip(conversations, seeds, strict=True)
+    ]
 
 
 def test_no_conversations_give_no_answers(answerers):
@@ -215,6 +232,296 @@ def test_a_batch_cuts_each_row_at_the_limit(scripted):
     found = [(answer.ids, answer.finish_reason) for answer in answers]
     assert found == [([100] * 4, "length"), ([110], "eos")]
     assert answerer.model.asked == 4
+
+
+# --- a conversation goes on -----------------------------------------------------------------
+
+
+class Counting:
+    """A model that writes down how many tokens of each row it is asked to compute."""
+
+    def __init__(self, model):
+        self._model = model
+        self.computed = []
+
+    def __getattr__(self, name):
+        return getattr(self._model, name)
+
+    def __call__(self, *, input_ids, **rest):
+        self.computed.append(input_ids.shape[1])
+        return self._model(input_ids=input_ids, **rest)
+
+
+@pytest.fixture
+def counting(answerers):
+    """An answerer that remembers, over a model that counts."""
+
+    def make(architecture) -> Answerer:
+        plain = answerers(architecture)
+        return Answerer(Counting(plain.model), plain.prompter, remembers=True)
+
+    return make
+
+
+SHORT = replace(GREEDY, max_new_tokens=8)
+TURNS = ("吾輩は猫である。\nどこで生れたか？", "髙﨑さんと𠮷野家🐈", "ｶﾞｷﾞとＡ１", "名前はまだ無い。")
+
+
+def converse(answerer, sampling, turns=TURNS):
+    """(answers, prompts' ids) of a conversation, turn by turn."""
+    messages, answers, prompts = [], [], []
+    for turn in turns:
+        messages.append(Message("user", turn))
+        prompts.append(answerer.prompter.prompt_ids(messages))
+        answers.append(answerer.answer(messages, sampling))
+        messages.append(Message("assistant", answers[-1].text))
+    return answers, prompts
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "gpt_neox", "llama", "qwen3"])
+@pytest.mark.parametrize(
+    "sampling", [SHORT, replace(DRAWN, max_new_tokens=8)], ids=["greedy", "sampled"]
+)
+def test_a_turn_computes_only_what_the_one_before_did_not(
+    answerers, counting, architecture, sampling
+):
+    answerer, plain = counting(architecture), answerers(architecture)
+    said = {"computed": [], "reused": []}
+    answers, prompts = [], []
+    messages: list[Message] = []
+    held: list[int] = []  # what the model was given so far
+    for turn in TURNS:
+        messages.append(Message("user", turn))
+        prompt = plain.prompter.prompt_ids(messages)
+        same = engine._common(prompt[:-1], held)
+        answerer.model.computed.clear()
+        answer = answerer.answer(messages, sampling)
+        assert answer == plain.answer(messages, sampling)
+        assert answerer.model.computed[0] == len(prompt) - same
+        assert set(answerer.model.computed[1:]) == {1}
+        assert answer.reused_tokens == same
+        fed = sum(answerer.model.computed) - (len(prompt) - same)
+        held = prompt + answer.ids[:fed]
+        messages.append(Message("assistant", answer.text))
+        said["computed"].append(answerer.model.computed[0])
+        said["reused"].append(same)
+        answers.append(answer)
+        prompts.append(prompt)
+    assert said["reused"][0] == 0
+    # The whole of the prompt before, at least, is not computed again.
+    assert all(r >= len(p) for r, p in zip(said["reused"][1:], prompts[:-1], strict=True))
+
+
+@pytest.mark.parametrize("architecture", ["mistral", "gemma2"])
+def test_a_window_that_was_full_is_computed_anew_and_answers_the_same(
+    answerers, counting, architecture
+):
+    answerer = counting(architecture)
+    answers, prompts = converse(answerer, SHORT)
+    assert answers == converse(answerers(architecture), SHORT)[0]
+    assert [answer.reused_tokens for answer in answers] == [0, 0, 0, 0]
+    firsts = [count for count in answerer.model.computed if count > 1]
+    assert firsts == [len(prompt) for prompt in prompts]
+    assert min(firsts) > WINDOW
+
+
+def test_a_window_that_was_never_full_is_cut_back(tmp_path):
+    folder = save_tiny_model(tmp_path, "mistral", sliding_window=CONTEXT)
+    artifact = Artifact(base=str(folder))
+    plain = load_answerer(artifact, Placement())
+    remembering = load_answerer(artifact, Placement(), remembers=True)
+    answers, prompts = converse(remembering, SHORT)
+    assert answers == converse(plain, SHORT)[0]
+    assert all(
+        answer.reused_tokens >= len(before)
+        for answer, before in zip(answers[1:], prompts, strict=False)
+    )
+
+
+def test_the_same_prompt_again_computes_its_last_token_alone(counting):
+    answerer = counting("gpt_neox")
+    first = answerer.answer(asked(PROMPTS[1]), GREEDY)
+    answerer.model.computed.clear()
+    assert answerer.answer(asked(PROMPTS[1]), GREEDY) == first
+    assert answerer.model.computed[0] == 1
+
+
+def test_another_conversation_shares_what_the_template_writes_first(answerers, counting):
+    answerer = counting("gpt_neox")
+    answerer.answer(asked("猫"), GREEDY)
+    answer = answerer.answer(asked("犬"), GREEDY)
+    assert answer == answerers("gpt_neox").answer(asked("犬"), GREEDY)
+    heads = [answerer.prompter.prompt_ids(asked(text)) for text in "猫犬"]
+    assert answer.reused_tokens == engine._common(*heads) > 0
+
+
+def test_a_conversation_longer_than_the_room_kept_ahead_goes_on(answerers, counting, monkeypatch):
+    monkeypatch.setattr(cache, "_ROOM", 1)
+    found, _ = converse(counting("llama"), SHORT)
+    assert found == converse(answerers("llama"), SHORT)[0]
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_an_interruption_amid_the_model_leaves_a_memory_that_can_be_used(
+    answerers, monkeypatch, place
+):
+    plain = answerers("llama")
+    answerer = Answerer(plain.model, plain.prompter, remembers=True)
+    calls, update = [], cache.RoomyLayer.update
+
+    def interrupted(self, *states):
+        calls.append(self)
+        if len(calls) == 2 * 3 + place:  # two layers: in the third token, the fourth, ...
+            update(self, *states)
+            raise KeyboardInterrupt
+        return update(self, *states)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cache.RoomyLayer, "update", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            answerer.answer(asked(PROMPTS[1]), GREEDY)
+    again = answerer.answer(asked(PROMPTS[1]), GREEDY)
+    assert again == plain.answer(asked(PROMPTS[1]), GREEDY)
+    assert again.reused_tokens == again.prompt_tokens - 1
+
+
+def test_a_batch_remembers_nothing_and_is_not_remembered(answerers, counting):
+    answerer = counting("gpt_neox")
+    answerer.answer(asked("猫"), GREEDY)
+    batch = answerer.answer_many([asked("猫"), asked("髙﨑さん")], GREEDY)
+    assert batch == answerers("gpt_neox").answer_many([asked("猫"), asked("髙﨑さん")], GREEDY)
+    assert [answer.reused_tokens for answer in batch] == [0, 0]
+    assert answerer.answer(asked("猫"), GREEDY).reused_tokens == 0
+
+
+def test_an_answerer_computes_everything_unless_it_is_to_remember(answerers):
+    plain = answerers("gpt_neox")
+    answers = [plain.answer(asked("猫"), GREEDY) for _ in range(2)]
+    assert [answer.reused_tokens for answer in answers] == [0, 0]
+
+
+def test_base_and_adapter_remember_apart(tiny_run, tiny_base):
+    tuned = load_answerer(open_source(str(tiny_run)), Placement(), remembers=True)
+    stock = Answerer(load_base(tiny_base, Placement()), tuned.prompter)
+    first = tuned.answer(asked("猫"), GREEDY)
+    for turn in range(2):
+        with tuned.base() as base:
+            answer = base.answer(asked("猫"), GREEDY)
+        assert answer == stock.answer(asked("猫"), GREEDY)
+        assert answer.reused_tokens == (answer.prompt_tokens - 1) * turn
+    again = tuned.answer(asked("猫"), GREEDY)
+    assert (again, again.reused_tokens) == (first, first.prompt_tokens - 1)
+    assert (tuned.adapted, stock.adapted) == (True, False)
+
+
+# --- stop strings ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def spoken(scripted, tiny_base):
+    """(answer, what was heard) where the model says `text` and ends."""
+    tokenizer = load_tokenizer(tiny_base)
+
+    def speak(text, *stop):
+        heard: list[str] = []
+        answerer = scripted([*tokenizer.encode(text), EOS_ID])
+        sampling = replace(GREEDY, max_new_tokens=99, stop=stop)
+        return answerer.answer(asked("猫"), sampling, heard.append), heard
+
+    return speak
+
+
+def test_an_answer_ends_before_a_stop_string_that_straddles_tokens(spoken, tiny_base):
+    text, stop = "はい、わかりました。髙﨑さん、🐈", "た。髙"
+    pieces = load_tokenizer(tiny_base).pieces(load_tokenizer(tiny_base).encode(text))
+    answer, heard = spoken(text, stop)
+    assert (answer.text, answer.finish_reason) == ("はい、わかりまし", "stop")
+    assert "".join(heard) == answer.text
+    assert not any(stop in piece for piece in pieces)
+    said = load_tokenizer(tiny_base).decode(answer.ids)
+    assert said.endswith("髙")  # the token that completed the stop string is the last
+
+
+def test_what_may_begin_a_stop_string_is_told_as_soon_as_it_does_not(spoken):
+    answer, heard = spoken("薄暗い所。。猫", "。。。", "猫🐈")
+    assert (answer.text, answer.finish_reason) == ("薄暗い所。。猫", "eos")
+    assert heard[-2:] == ["。。", "猫"]  # held until 猫 came, and until the end
+
+
+def test_the_first_of_several_stop_strings_counts(spoken):
+    answer, _ = spoken("吾輩は猫である。", "ある", "猫")
+    assert (answer.text, answer.finish_reason) == ("吾輩は", "stop")
+
+
+def test_a_stop_string_within_one_token_cuts_inside_it(spoken, tiny_base):
+    tokenizer = load_tokenizer(tiny_base)
+    assert tokenizer.pieces(tokenizer.encode("猫とニャー")) == ["猫", "と", "ニャー"]
+    answer, heard = spoken("猫とニャー", "ー")
+    assert (answer.text, heard) == ("猫とニャ", ["猫", "と", "ニャ"])
+
+
+def test_the_very_last_text_can_be_a_stop_string_too(scripted, tiny_base):
+    half = load_tokenizer(tiny_base).encode("🐕")[:1]  # a byte whose fellows never come
+    answerer = scripted([100, *half, EOS_ID])
+    answer = answerer.answer(asked("猫"), replace(GREEDY, stop=("�",)))
+    assert answer.finish_reason == "stop"
+    assert "�" not in answer.text
+
+
+def test_an_empty_stop_string_stops_nothing(spoken):
+    answer, _ = spoken("猫である。", "")
+    assert (answer.text, answer.finish_reason) == ("猫である。", "eos")
+
+
+def test_each_row_of_a_batch_stops_for_itself(scripted, tiny_base):
+    encode = load_tokenizer(tiny_base).encode
+    answerer = scripted([*encode("猫。はい"), EOS_ID], [*encode("はい、🐈"), EOS_ID])
+    answers = answerer.answer_many([asked("猫")] * 2, replace(GREEDY, stop=("。",)))
+    assert [(a.text, a.finish_reason) for a in answers] == [("猫", "stop"), ("はい、🐈", "eos")]
+
+
+# --- what else the model would have said ----------------------------------------------------
+
+
+def test_alternatives_are_the_models_own_probabilities_before_any_filter(answerers):
+    answerer = answerers("gpt_neox")
+    sampling = replace(DRAWN, temperature=0.3, top_k=2, repetition_penalty=2.0, alternatives=3)
+    answer = answerer.answer(asked("髙﨑さん🐈"), sampling)
+    prompt = answerer.prompter.prompt_ids(asked("髙﨑さん🐈"))
+    with torch.inference_mode():
+        logits = answerer.model(torch.tensor([prompt + answer.ids])).logits[0]
+    wanted = logits[len(prompt) - 1 : -1].softmax(-1)
+    assert [token.id for token in answer.tokens] == answer.ids
+    assert "".join(token.text for token in answer.tokens) == answer.text
+    for token, row in zip(answer.tokens, wanted, strict=True):
+        assert token.probability == pytest.approx(row[token.id].item(), abs=1e-5)
+        likeliest = row.topk(3)
+        assert [id_ for id_, _, _ in token.alternatives] == likeliest.indices.tolist()
+        shares = [share for _, _, share in token.alternatives]
+        assert shares == pytest.approx(likeliest.values.tolist(), abs=1e-5)
+    assert len(answer.tokens) == answer.answer_tokens > 4
+
+
+def test_alternatives_are_spelled_as_text_bytes_or_the_name_of_what_has_no_text(scripted):
+    answerer = scripted([100])
+    tokenizer = answerer.prompter.tokenizer
+    byte, cat = tokenizer.piece_id("<0xE3>"), tokenizer.piece_id("吾輩は")
+    assert [answerer._spelled(i) for i in (cat, byte, EOS_ID)] == ["吾輩は", "<0xE3>", "</s>"]
+
+
+def test_without_alternatives_no_tokens_are_kept(answerers):
+    assert answerers("gpt_neox").answer(asked("猫"), GREEDY).tokens == ()
+
+
+def test_an_answer_says_how_fast_it_came(answerers):
+    answer = answerers("gpt_neox").answer(asked("猫"), DRAWN)
+    assert answer.seconds_to_first_token > 0
+    assert answer.tokens_per_second > 0
+
+
+@pytest.mark.parametrize("said", [[EOS_ID], [100, EOS_ID]])
+def test_the_shortest_answers_have_a_speed(scripted, said):
+    assert scripted(said).answer(asked("猫"), GREEDY).tokens_per_second > 0
 
 
 # --- what fits ------------------------------------------------------------------------------
@@ -380,6 +687,43 @@ def test_random_logits_are_drawn_from_as_by_the_warpers_of_transformers(drawn_fr
     found = drawn_from(logits, sampling, seen.tolist(), torch.ones_like(seen).tolist())
     assert torch.equal(found > 0, wanted.softmax(-1) > 0)
     torch.testing.assert_close(found, wanted.softmax(-1))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_repeated_runs_are_forbidden_as_by_the_processor_of_transformers(drawn_from, size):
+    random = torch.Generator().manual_seed(2)
+    logits = torch.randn(4, 9, generator=random)
+    seen = torch.randint(0, 6, (4, 30), generator=random)
+    wanted = NoRepeatNGramLogitsProcessor(size)(seen, logits.clone()).softmax(-1)
+    sampling = replace(PLAIN, no_repeat_ngram_size=size)
+    found = drawn_from(logits, sampling, seen.tolist(), torch.ones_like(seen).tolist())
+    torch.testing.assert_close(found, wanted)
+    assert (found == 0).any()
+
+
+def test_runs_that_reach_into_padding_are_not_forbidden():
+    logits = torch.tensor([[0.0, 1.0, 3.0, 2.0]])
+    seen, sampling = torch.tensor([[0, 2, 0]]), replace(GREEDY, no_repeat_ngram_size=2)
+    chosen = [
+        choose_tokens(logits, seen, torch.tensor([mask]), sampling, []).item()
+        for mask in ([1, 1, 1], [0, 1, 1])
+    ]
+    assert chosen == [3, 2]  # 0 2 was said, or the first 0 is padding
+
+
+def test_before_a_run_is_full_nothing_is_forbidden():
+    seen, sampling = torch.tensor([[1]]), replace(GREEDY, no_repeat_ngram_size=2)
+    chosen = choose_tokens(LOGITS, seen, torch.ones_like(seen), sampling, [])
+    assert chosen.tolist() == [[0]]
+
+
+def test_no_run_of_two_tokens_is_said_twice(answerers):
+    answerer = answerers("gpt_neox")
+    sampling = replace(GREEDY, max_new_tokens=40, no_repeat_ngram_size=2)
+    prompt = answerer.prompter.prompt_ids(asked("猫"))
+    ids = [*prompt, *answerer.answer(asked("猫"), sampling).ids]
+    pairs = list(pairwise(ids))[len(prompt) - 1 :]
+    assert len(set(pairs)) == len(pairs) > 20
 
 
 # --- where it runs --------------------------------------------------------------------------
@@ -558,6 +902,16 @@ def test_a_prepared_input_is_written_where_the_template_wants_it(tiny_base):
     assert answer.prompt_tokens != len(answerer.prompter.prompt_ids(messages))
 
 
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_what_no_file_holds_is_computed_as_in_a_model_built_in_memory(answerers, architecture):
+    loaded = answerers(architecture).model
+    built = AutoModelForCausalLM.from_config(loaded.config)
+    found, wanted = dict(loaded.named_buffers()), dict(built.named_buffers())
+    assert found.keys() == wanted.keys()
+    for name, buffer in wanted.items():
+        assert torch.equal(found[name], buffer), name
+
+
 @pytest.mark.skipif(not FOREIGN_BASE.is_dir(), reason="the shared inputs are not here")
 def test_a_base_of_another_maker_answers_under_a_template_of_ours():
     answerer = load_answerer(open_source(str(FOREIGN_BASE)), Placement())
@@ -568,7 +922,7 @@ def test_a_base_of_another_maker_answers_under_a_template_of_ours():
 
 def test_tokens_are_chosen_in_float32_whatever_the_model_computes_in(scripted, monkeypatch):
     answerer, types = scripted([100, EOS_ID]), []
-    choose = generation.choose_tokens
+    choose = engine.choose_tokens
 
     def read(logits, *rest):
         types.append(logits.dtype)
@@ -581,6 +935,6 @@ def test_tokens_are_chosen_in_float32_whatever_the_model_computes_in(scripted, m
         return SimpleNamespace(logits=result.logits.bfloat16(), past_key_values=1)
 
     monkeypatch.setattr(Scripted, "__call__", in_half)
-    monkeypatch.setattr(generation, "choose_tokens", read)
+    monkeypatch.setattr(engine, "choose_tokens", read)
     answerer.answer(asked("猫"), GREEDY)
     assert types == [torch.float32] * 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -9,17 +10,15 @@ import pytest
 from jlora_cli.config import RunConfig, resolve
 from jlora_cli.machine import Gpu, Machine, TorchBuild
 from jlora_cli.plan import (
-    GIB,
-    RUNTIME_GIB,
     make_plan,
-    memory_terms,
     peak_learning_rate,
-    read_shape,
     settle_for_data,
     settle_max_length,
     steps_of,
 )
 from jlora_cli.prompt import IGNORED, Encoded, EncodedRows
+from jlora_cli.shape import read_shape
+from tests.model_configs import GPT2, NEOX
 
 LAPTOP = Machine("Linux", "3.11.7", True, "", 2, 16.0, 7.128, 100.0)
 A100 = Machine(
@@ -27,37 +26,6 @@ A100 = Machine(
     gpus=(Gpu("A100", 40.0, 38.5, (8, 0)),),
     torch=TorchBuild("2.11.0", "cu126", True, ("sm_80",)),
 )  # fmt: skip
-# What rinna/japanese-gpt2-medium's config.json holds of its size.
-GPT2 = {
-    "model_type": "gpt2", "n_embd": 1024, "n_layer": 24, "n_head": 16, "n_positions": 1024,
-    "n_inner": 4096, "vocab_size": 32000,
-}  # fmt: skip
-# rinna/japanese-gpt-neox-3.6b.
-NEOX = {
-    "model_type": "gpt_neox", "hidden_size": 2816, "num_hidden_layers": 36,
-    "num_attention_heads": 22, "intermediate_size": 11264, "max_position_embeddings": 2048,
-    "vocab_size": 32000, "tie_word_embeddings": False,
-}  # fmt: skip
-# TinyLlama-1.1B: 32 query heads share 4 key heads.
-LLAMA = {
-    "model_type": "llama", "hidden_size": 2048, "num_hidden_layers": 22,
-    "num_attention_heads": 32, "num_key_value_heads": 4, "intermediate_size": 5632,
-    "max_position_embeddings": 2048, "vocab_size": 32000, "tie_word_embeddings": False,
-}  # fmt: skip
-# Qwen3-0.6B: the heads together are twice as wide as the hidden state.
-QWEN3 = {
-    "model_type": "qwen3", "hidden_size": 1024, "num_hidden_layers": 28,
-    "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128,
-    "intermediate_size": 3072, "max_position_embeddings": 40960, "vocab_size": 151936,
-    "tie_word_embeddings": True,
-}  # fmt: skip
-# Gemma-2-2B: nothing is said of ties, and its architecture ties.
-GEMMA2 = {
-    "model_type": "gemma2", "hidden_size": 2304, "num_hidden_layers": 26,
-    "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256,
-    "intermediate_size": 9216, "max_position_embeddings": 8192, "vocab_size": 256000,
-}  # fmt: skip
-CONFIGS = {"gpt2": GPT2, "gpt_neox": NEOX, "llama": LLAMA, "qwen3": QWEN3, "gemma2": GEMMA2}
 
 
 def settled(**values):
@@ -84,6 +52,7 @@ def rows_of(*lengths, dropped=(), shortened=0):
         ({"batch_size": 4, "epochs": 3.0}, 55, 42),  # 3 x 14: thirteen full batches and one of 3
         ({"batch_size": 4, "gradient_accumulation_steps": 2, "epochs": 3.0}, 55, 21),  # 3 x 7
         ({"batch_size": 16, "gradient_accumulation_steps": 2, "epochs": 1.0}, 15_015, 470),
+        ({"batch_size": 4, "processes": 2, "epochs": 3.0}, 55, 21),  # eight rows a step
         ({"batch_size": 8, "epochs": 1.0}, 16, 2),  # no partial batch
         ({"batch_size": 8, "epochs": 1.0}, 17, 3),
         ({"batch_size": 4, "epochs": 0.5}, 55, 7),  # half of 14
@@ -106,7 +75,7 @@ def test_the_training_loop_takes_the_planned_steps(rows, batch, accumulation, ep
 
     config = settled(batch_size=batch, gradient_accumulation_steps=accumulation, epochs=epochs)
     total = steps_of(config, rows)
-    order = steps(rows, batch_size=batch, accumulation=accumulation, seed=1, total_steps=total)
+    order = steps(rows, per_step=batch * accumulation, seed=1, total_steps=total)
     assert len(list(order)) == total == planned
 
 
@@ -184,112 +153,6 @@ def test_a_max_length_that_fits_stays_as_asked():
     assert settle_max_length(resolved, 1024) == resolved
 
 
-# --- the shape of a model ----------------------------------------------------------------------
-
-
-def built(config):
-    """The model of a config on the meta device: shapes and no numbers."""
-    import torch
-    import transformers
-
-    made = transformers.AutoConfig.for_model(**config)
-    with torch.device("meta"):
-        return transformers.AutoModelForCausalLM.from_config(made)
-
-
-@pytest.mark.parametrize("name", CONFIGS)
-def test_parameters_are_within_one_percent_of_transformers(name):
-    exact = sum(parameter.numel() for parameter in built(CONFIGS[name]).parameters())
-    assert read_shape(CONFIGS[name]).parameters == pytest.approx(exact, rel=0.01)
-
-
-def test_parameters_are_the_numbers_that_models_are_named_by():
-    assert read_shape(GPT2).parameters == pytest.approx(336e6, rel=0.01)
-    assert read_shape(NEOX).parameters == pytest.approx(3.6e9, rel=0.01)
-    assert read_shape(LLAMA).parameters == pytest.approx(1.1e9, rel=0.01)
-
-
-ADAPTERS = [
-    *((name, ("auto",), "lora") for name in CONFIGS),
-    *((name, ("attention",), "lora") for name in CONFIGS),
-    *((name, ("auto",), "dora") for name in ("gpt2", "llama")),
-    ("gpt2", ("c_proj",), "lora"),
-    ("gpt_neox", ("query_key_value", "dense_h_to_4h"), "rslora"),
-    ("llama", ("q_proj", "v_proj", "down_proj"), "lora"),
-]
-
-
-@pytest.mark.parametrize(("name", "targets", "variant"), ADAPTERS)
-def test_adapter_parameters_are_exactly_those_of_peft(name, targets, variant):
-    from jlora_cli.model import attach_adapter, trainable_parameters
-
-    key = "n_layer" if name == "gpt2" else "num_hidden_layers"
-    model = built(CONFIGS[name] | {key: 2})  # every layer is like the next
-    settings = settled(lora_r=8, lora_targets=targets, lora_variant=variant)
-    exact = trainable_parameters(attach_adapter(model, settings))
-    assert exact > 0
-    written = json.loads(model.config.to_json_string())
-    for config in (written, CONFIGS[name] | {key: 2}):
-        _, trained = memory_terms(settings, read_shape(config), LAPTOP, longest=1)
-        assert trained == exact
-
-
-def test_adapter_of_the_first_recipe_by_hand():
-    # 24 layers x rank 8 x (1,024 in + 3,072 out) of c_attn.
-    assert read_shape(GPT2).adapter_parameters(8, ["c_attn"]) == 24 * 8 * 4096 == 786_432
-    # DoRA adds a magnitude for each of the 3,072 outputs.
-    dora = read_shape(GPT2).adapter_parameters(8, ["c_attn"], dora=True)
-    assert dora == 786_432 + 24 * 3072
-
-
-def test_shape_reads_nested_and_bare_configs():
-    nested = read_shape({"model_type": "gemma3", "text_config": GEMMA2})
-    assert (nested.layers, nested.hidden, nested.model_type) == (26, 2304, "gemma2")
-    bare = read_shape({"text_config": None})
-    assert (bare.model_type, bare.parameters, bare.context) == ("", 0, 2048)
-    assert read_shape(GPT2 | {"n_inner": None}).intermediate == 4096  # gpt2's own default: 4 n_embd
-    assert (read_shape(LLAMA).queries, read_shape(LLAMA).keys) == (2048, 256)
-    assert (read_shape(QWEN3).queries, read_shape(QWEN3).keys) == (2048, 1024)
-
-
-# --- memory ----------------------------------------------------------------------------------
-
-
-def terms(config, shape=GPT2, longest=512):
-    return memory_terms(config, read_shape(shape), LAPTOP, longest=longest)[0]
-
-
-def test_memory_terms_of_the_first_recipe_by_hand():
-    made = terms(settled(batch_size=4, lora_r=8, lora_targets=("c_attn",)))
-    weights, adapter, tokens = 336e6, 786_432, 4 * 512
-    assert made["runtime"] == RUNTIME_GIB
-    assert made["base_weights"] == pytest.approx(4 * weights / GIB, rel=0.01)
-    assert made["adapter"] == made["gradients"] == pytest.approx(4 * adapter / GIB, abs=1e-4)
-    assert made["optimizer"] == pytest.approx(8 * adapter / GIB, abs=1e-4)
-    # 34 half-precision bytes a token, layer and hidden unit, twice that in float32.
-    assert made["activations"] == pytest.approx(tokens * 24 * 1024 * 68 / GIB, abs=1e-4)
-    assert made["logits"] == pytest.approx(tokens * 32_000 * 12 / GIB, abs=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("settings", "share"),
-    [
-        ({"precision": "bfloat16"}, 1 / 2),
-        ({"precision": "bfloat16", "quantization": "8bit"}, 1.1 / 4),
-        ({"precision": "bfloat16", "quantization": "4bit"}, 0.6 / 4),
-    ],
-)
-def test_smaller_numbers_take_less(settings, share):
-    whole, less = terms(settled(), NEOX), terms(settled(**settings), NEOX)
-    assert less["base_weights"] == pytest.approx(share * whole["base_weights"], abs=1e-3)
-    assert less["activations"] == pytest.approx(whole["activations"] / 2, abs=1e-3)
-
-
-def test_checkpointing_keeps_two_of_34_values():
-    whole, less = terms(settled()), terms(settled(gradient_checkpointing=True))
-    assert less["activations"] == pytest.approx(whole["activations"] * 2 / 34, abs=1e-3)
-
-
 # --- the plan ----------------------------------------------------------------------------------
 
 
@@ -324,8 +187,76 @@ def test_an_empty_data_set_has_an_empty_plan():
     plan = make_plan(settled(packing=False), read_shape(GPT2), LAPTOP, rows_of(), validation_rows=0)
     assert (plan.rows, plan.optimizer_steps, plan.longest_row) == (0, 0, 0)
     assert (plan.padding_share, plan.memory_gib["activations"]) == (0.0, 0.0)
+    assert plan.epochs == 0.0
 
 
 def test_a_gpus_free_memory_is_what_counts_on_a_gpu():
     plan = make_plan(settled(), read_shape(GPT2), A100, rows_of(8), validation_rows=0)
     assert plan.available_gib == 38.5
+
+
+def test_sizes_of_the_first_recipe_by_hand():
+    config = settled(lora_r=8, lora_targets=("c_attn",), optimizer="adamw")
+    plan = make_plan(config, read_shape(GPT2), LAPTOP, rows_of(8), validation_rows=0)
+    assert plan.trainable_parameters == 786_432  # see test_shape
+    assert plan.base_parameters == pytest.approx(336e6, rel=0.01)
+    assert plan.trainable_share == pytest.approx(786_432 / 337e6, rel=0.01)
+    assert plan.adapter_mib == 3.0  # 4 bytes of each: float32
+    assert plan.checkpoint_mib == pytest.approx(9.0, abs=0.1)  # and AdamW's two averages
+    assert plan.download_gib == 0.0
+    watched = settled(
+        lora_r=8, lora_targets=("c_attn",), optimizer="adamw", early_stopping_patience=1
+    )
+    best = make_plan(watched, read_shape(GPT2), LAPTOP, rows_of(8), validation_rows=0)
+    assert best.checkpoint_mib == pytest.approx(12.0, abs=0.1)  # and the best adapter
+
+
+def test_a_base_that_is_not_here_is_downloaded_as_it_is_stored():
+    shape = read_shape(NEOX | {"torch_dtype": "float16"})
+    plan = make_plan(settled(), shape, LAPTOP, rows_of(8), validation_rows=0, weights_here=False)
+    assert plan.download_gib == pytest.approx(3.6e9 * 2 / 2**30, rel=0.01)
+
+
+def test_epochs_are_those_asked_for_or_what_max_steps_comes_to():
+    def epochs(**settings):
+        config = settled(batch_size=2, **settings)
+        return make_plan(
+            config, read_shape(GPT2), LAPTOP, rows_of(8, 8, 8, 8), validation_rows=0
+        ).epochs
+
+    assert epochs(epochs=3.0) == 3.0
+    assert epochs(max_steps=5) == 2.5  # two steps an epoch
+
+
+def test_times_are_unknown_until_they_are_measured():
+    config = settled(batch_size=2, epochs=3.0)
+    plan = make_plan(config, read_shape(GPT2), LAPTOP, rows_of(40, 60), validation_rows=0)
+    assert (plan.measured, plan.tokens_per_second, plan.seconds_per_epoch) == (False, None, None)
+    told = plan.with_measured(peak_gib=1.23456, tokens_per_second=50.0)
+    assert (told.measured, told.memory_gib["total"]) == (True, 1.2346)
+    assert (told.tokens_per_second, told.seconds_per_epoch) == (50.0, 2.0)  # 100 tokens
+    assert told.seconds_total == 6.0
+    terms = {name: gib for name, gib in plan.memory_gib.items() if name != "total"}
+    assert terms.items() <= told.memory_gib.items()
+
+
+def test_a_run_that_does_not_fit_names_what_would_be_enough():
+    rows = rows_of(*[400] * 8)
+    config = settled(batch_size=8, gradient_accumulation_steps=2, optimizer="adamw")
+
+    def plan(free_gib):
+        machine = dataclasses.replace(LAPTOP, free_memory_gib=free_gib)
+        return make_plan(config, read_shape(GPT2), machine, rows, validation_rows=0)
+
+    fits, short, tiny = plan(16.0), plan(8.0), plan(0.5)
+    assert (fits.would_fit, tiny.would_fit, plan(0.0).would_fit) == ([], [], [])
+    assert short.memory_gib["total"] > 8.0
+    assert short.would_fit == [
+        {"batch_size": 4, "gradient_accumulation_steps": 4},
+        {"gradient_checkpointing": True},
+    ]
+    smaller = dataclasses.replace(config, batch_size=4, gradient_accumulation_steps=4)
+    machine = dataclasses.replace(LAPTOP, free_memory_gib=8.0)
+    changed = make_plan(smaller, read_shape(GPT2), machine, rows, validation_rows=0)
+    assert changed.memory_gib["total"] <= 8.0
+    assert changed.optimizer_steps == short.optimizer_steps

@@ -10,9 +10,10 @@ from jlora_cli.config import FIELDS, Resolved, RunConfig, Source
 from jlora_cli.errors import JloraError
 from jlora_cli.finding import SEVERITIES
 from jlora_cli.messages import use_language
-from jlora_cli.plan import Plan, peak_learning_rate, read_shape, steps_of
+from jlora_cli.plan import Plan, peak_learning_rate, steps_of
 from jlora_cli.preflight import Material, allow, inspect
 from jlora_cli.prompt import IGNORED, Encoded, EncodedRows, PromptFormat
+from jlora_cli.shape import read_shape
 
 EOS = 2
 SHAPE = read_shape({"model_type": "gpt_neox"})
@@ -188,6 +189,30 @@ def test_a_window_of_a_long_text_needs_no_end():
 
 def test_a_machine_that_does_not_tell_its_free_memory_is_not_too_small():
     assert findings(plan={"available_gib": 0.0}) == []
+
+
+def memory_remedy(**plan):
+    (found,) = findings(plan={"memory_gib": {"total": 9.0}} | plan)
+    return found
+
+
+def test_a_run_that_does_not_fit_is_told_which_settings_would_be_enough():
+    found = memory_remedy(
+        would_fit=[
+            {"batch_size": 2, "gradient_accumulation_steps": 4},
+            {"gradient_checkpointing": True},
+            {"max_length": 384},
+        ]
+    )
+    assert found.severity == "error"
+    assert found.remedy == (
+        "use --batch-size 2 --gradient-accumulation-steps 4, or --gradient-checkpointing true, "
+        "or --max-length 384"
+    )
+
+
+def test_a_run_that_nothing_alone_makes_fit_is_told_what_to_combine():
+    assert "--batch-size 1" in memory_remedy().remedy
 
 
 def test_several_faults_are_told_together():

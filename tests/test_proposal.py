@@ -253,7 +253,7 @@ def test_rows_too_long_are_dropped_and_told(made, make_data):
 
 def test_lower_casing_follows_the_models_name(made, make_base, monkeypatch):
     folder = Path(make_base())
-    monkeypatch.setattr("jlora_cli.proposal.find_model", lambda name, what: folder)
+    monkeypatch.setattr("jlora_cli.proposal.making.find_model", lambda name, what: folder)
     assert made(model="rinna/japanese-gpt2-small").format.lower_case is True
     assert made(model="org/name").format.lower_case is False
 
@@ -263,6 +263,47 @@ def test_the_same_rows_give_the_same_fingerprint(made, make_data):
     assert made(seed="7").data_fingerprint == first
     assert made(train_on="last").data_fingerprint == first  # they have one turn each
     assert made(data=make_data([chat(1)], "other.jsonl")).data_fingerprint != first
+
+
+def test_a_packaged_profiles_attention_layers_are_named_as_the_architecture_does(made, tmp_path):
+    proposal = made(profile="surface-cuda")  # c_attn, on a GPT-NeoX
+    assert proposal.config.lora_targets == ("query_key_value",)
+    assert (
+        "the profile names another's (c_attn)" in proposal.resolved.sources["lora_targets"].reason
+    )
+    (tmp_path / "own.yaml").write_text("lora_targets: [c_attn]\n", encoding="utf-8")
+    assert "targets-match-nothing" in ids_of(made(profile=str(tmp_path / "own.yaml")))
+    assert "targets-match-nothing" in ids_of(made(profile="surface-cuda", lora_targets="c_attn"))
+
+
+def test_a_value_says_in_which_profile_it_stands(made, tmp_path):
+    (tmp_path / "mine.yaml").write_text("extends: cpu-small\nwarmup_steps: 3\n", encoding="utf-8")
+    proposal = made(profile="mine.yaml")
+    sources = {name: (s.origin, s.reason) for name, s in proposal.resolved.sources.items()}
+    assert sources["warmup_steps"] == ("profile", "mine.yaml")
+    assert sources["warmup_ratio"] == ("profile", "cpu-small")
+    assert ids_of(proposal) == []  # what extends a profile may override it
+    both = "warmup_steps: 3\nwarmup_ratio: 0.2\nlora_targets: [auto]\n"
+    (tmp_path / "mine.yaml").write_text(both, encoding="utf-8")
+    assert ids_of(made(profile="mine.yaml")) == ["unused-setting"]
+
+
+def test_a_base_of_the_hub_is_to_be_downloaded_unless_it_is_here(made, make_base, monkeypatch):
+    folder = Path(make_base(torch_dtype="float16"))
+    monkeypatch.setattr("jlora_cli.proposal.making.find_model", lambda name, what: folder)
+    plan = made(model="org/name").plan
+    # Two bytes of each weight; the tiny base is a hundredth of a MiB.
+    assert plan.download_gib == pytest.approx(plan.base_parameters * 2 / 2**30, abs=0.01)
+    monkeypatch.setattr("jlora_cli.plan._stored_gib", lambda shape: 7.0)
+    assert made(model="org/name").plan.download_gib == 7.0
+    assert made().plan.download_gib == 0.0  # a folder of one's own
+    (folder / "model.safetensors").write_bytes(b"")
+    assert made(model="org/name").plan.download_gib == 0.0
+
+
+def test_measured_figures_stand_in_the_plan(made):
+    told = made().with_measured(peak_gib=1.5, tokens_per_second=10.0)
+    assert (told.plan.measured, told.plan.memory_gib["total"]) == (True, 1.5)
 
 
 # --- prompts answered before and after --------------------------------------------------------
@@ -311,7 +352,7 @@ def test_another_template_than_the_models_own_is_told(made, make_base):
 
 def test_a_proposal_is_varied_without_encoding_anew(made, monkeypatch):
     proposal = made()
-    monkeypatch.setattr("jlora_cli.proposal.Prompter", None)
+    monkeypatch.setattr("jlora_cli.proposal.making.Prompter", None)
     other = proposal.varied({"learning_rate": "0.1", "epochs": "2"})
     assert (other.config.learning_rate, other.plan.optimizer_steps) == (0.1, 14)
     assert other.plan.warmup_steps == 1  # a tenth of 14, settled anew
@@ -366,6 +407,15 @@ def test_4_bit_without_a_gpu_is_refused_and_told_with_the_rest(made):
     assert proposal.refused
 
 
+def test_a_profile_that_does_not_fit_is_warned_of_and_runs(made, tmp_path):
+    own = tmp_path / "自分.yaml"
+    own.write_text("extends: surface-cuda\n", encoding="utf-8")
+    proposal = made(profile=str(own))
+    assert (ids_of(proposal), proposal.refused) == (["profile-does-not-fit"], False)
+    assert proposal.findings[0].remedy == "use --profile cpu-small"
+    assert proposal.config.precision == "float32"
+
+
 def test_what_the_tokenizer_loses_is_told_with_the_rest(made, make_data):
     rows = [chat(n) for n in range(54)] + [chat(54, "＜／ｓ＞🐈")]
     proposal = made(data=make_data(rows), learning_rate="0.1")
@@ -379,7 +429,7 @@ def test_what_the_tokenizer_loses_is_told_with_the_rest(made, make_data):
 
 def test_the_stock_class_is_compared_on_the_rows_when_asked(made, monkeypatch):
     measured = {"class": "T5Tokenizer", "texts": 72, "differ": 3, "transformers": "5"}
-    monkeypatch.setattr("jlora_cli.proposal.stock_parity", lambda tokenizer, texts: measured)
+    monkeypatch.setattr("jlora_cli.proposal.values.stock_parity", lambda tokenizer, texts: measured)
     proposal = made()
     compared = proposal.with_stock_parity()
     assert compared.tokens == proposal.tokens | {"stock_parity": measured}

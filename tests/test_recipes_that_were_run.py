@@ -127,5 +127,5 @@ def test_settings_that_nothing_reads_are_named_with_their_lines(own):
     )
     with pytest.raises(JloraError) as refused:
         load_profile(path)
-    for said in ("line 1", "training", "line 4", "lora", "line 6", "padding", "unused-setting"):
+    for said in ("line 2", "training", "line 5", "lora_r", "line 6", "padding", "unused-setting"):
         assert said in refused.value.problem

@@ -123,6 +123,19 @@ def test_settings_and_answers_stand_in_tables():
     ]  # fmt: skip
 
 
+def test_answers_on_the_way_stand_between_in_the_order_of_their_steps():
+    during = [
+        {"when": "during", "step": step, "prompt": "Ａ１", "answer": answer}
+        for step, answer in ((10, "髙"), (20, "髙﨑🐈"))
+    ]
+    page = build_page(a_record(), METRICS, [SAMPLES[0], *during, *SAMPLES[1:]])
+    assert read(page).cells[:8] == [
+        "[INST]\nこんにちは", ATTACK, "", "ｶﾞにゃ",
+        "Ａ１", "", "step 10: 髙\nstep 20: 髙﨑🐈", "髙﨑𠮷です",
+    ]  # fmt: skip
+    assert "<th>during</th><th>after</th>" in page
+
+
 def test_markup_in_texts_is_only_text():
     page = build_page(a_record(), METRICS, SAMPLES)
 

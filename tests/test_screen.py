@@ -12,7 +12,7 @@ from rich.text import Text
 
 from jlora_cli import screen
 from jlora_cli.errors import JloraError
-from jlora_cli.events import Answered, Evaluated, Saved, Stage, StepDone, Warned
+from jlora_cli.events import Answered, Evaluated, Sampled, Saved, Stage, StepDone, Warned
 from jlora_cli.finding import Finding
 from jlora_cli.messages import use_language
 
@@ -263,6 +263,26 @@ def test_a_person_is_there_only_at_a_terminal(monkeypatch, terminal, stdin, expe
     assert screen.is_interactive() is expected
 
 
+def test_a_silent_process_says_nothing_at_all(capsys, terminal):
+    terminal()
+    screen.be_silent(True)
+    try:
+        with screen.Teller() as teller:
+            teller.notify(Warned("警告🐈"))
+            teller.notify(step(1, 2))
+        screen.note("一")
+        screen.out("二")
+        screen.table(["三"], [["四"]])
+        screen.json_out({"五": "六"})
+        screen.error(JloraError("七", remedy="八"))
+        said = [*capsys.readouterr(), sys.stderr.getvalue()]
+    finally:
+        screen.be_silent(False)
+    assert [text.strip("\n") for text in said] == ["", "", ""]
+    screen.out("九")
+    assert capsys.readouterr().out == "九\n"
+
+
 # -- events ---------------------------------------------------------------------------------------
 
 
@@ -273,6 +293,7 @@ def test_without_a_terminal_every_event_is_a_plain_line(capsys):
         teller.notify(step(2, 2))
         teller.notify(Evaluated(2, 0.34))
         teller.notify(Saved(2, "runs/髙﨑/step-000002"))
+        teller.notify(Sampled(2, "名前は\n何ですか？", "吾輩は猫である。名前はまだ無い。" * 3))
         teller.notify(Warned("[INST] は :cat: です"))
         teller.notify(Answered(1, 1))
 
@@ -284,6 +305,8 @@ def test_without_a_terminal_every_event_is_a_plain_line(capsys):
         "  step 2/2  loss 1.2346  lr 2.00e-04  1,234 tokens/s  1:15 left",
         "  validation after step 2: loss 0.3400",
         "  checkpoint of step 2: runs/髙﨑/step-000002",
+        "  answer after step 2: 名前は 何ですか？ → "
+        "吾輩は猫である。名前はまだ無い。吾輩は猫である。名前はまだ無い…",
         "! [INST] は :cat: です",
         "  answers 1/1",
     ]

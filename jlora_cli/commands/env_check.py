@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
-import json as json_text
-import subprocess
-import sys
+import getpass
+import platform
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from jlora_cli import screen
+from jlora_cli import __version__, screen
 from jlora_cli.commands.options import Json
 from jlora_cli.errors import refuse
 from jlora_cli.messages import say
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from jlora_cli.advice import Advice
     from jlora_cli.finding import Finding
     from jlora_cli.machine import Machine
-    from jlora_cli.profile import Fitting
 
-STDERR = 2  # pip's own talk must not stand between the JSON
+SCHEMA = 1  # docs/env-check.schema.json; a new number where a key changes or goes
+
+
+class _Asked(NamedTuple):
+    """What the check shall look at besides the machine."""
+
+    profile: str | None
+    model: str | None
+    slow: bool
+
+
+class _Checked(NamedTuple):
+    machine: Machine
+    advice: Advice
+    found: list[Finding]
+
+    @property
+    def errors(self) -> set[str]:
+        return {item.id for item in self.found if item.severity == "error"}
 
 
 def env_check(
@@ -31,107 +49,122 @@ def env_check(
     model: Annotated[
         str | None, typer.Option("--model", metavar="M", help=say("help.env_check.model"))
     ] = None,
+    slow: Annotated[bool, typer.Option("--try", help=say("help.env_check.try"))] = False,
     fix: Annotated[bool, typer.Option("--fix", help=say("help.env_check.fix"))] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help=say("help.env_check.yes"))] = False,
+    paste: Annotated[bool, typer.Option("--paste", help=say("help.env_check.paste"))] = False,
     json: Json = False,
 ) -> None:
     """Check this machine; exit 1 where anything is an error."""
     if fix and not yes and not screen.is_interactive():
         raise refuse("machine.fix-needs-terminal")
-    machine, fitting, found = _check(profile, model)
-    if fix and _mend(found, yes=yes):
-        screen.note(say("env_check.again"))
-        machine, fitting, found = _check(profile, model)
+    asked = _Asked(profile, model, slow)
+    checked = _check(asked)
+    if fix:
+        checked = _mend(checked, asked, yes=yes)
     if json:
-        screen.json_out(_document(machine, fitting, found))
+        screen.json_out(_document(checked))
+    elif paste:
+        screen.out(_paste(checked), end="")
     else:
-        screen.findings(found)
-        screen.out("\n" + say("env_check.fits", names=", ".join(fitting.names)))
-        screen.out(say("env_check.recommended", name=fitting.recommended, reason=fitting.reason))
-    if any(item.severity == "error" for item in found):
+        _show(checked)
+    if checked.errors:
         raise typer.Exit(1)
 
 
-def _check(profile: str | None, model: str | None) -> tuple[Machine, Fitting, list[Finding]]:
+def _check(asked: _Asked) -> _Checked:
+    from jlora_cli.advice import advise
     from jlora_cli.diagnosis import diagnose
     from jlora_cli.machine import read_machine
-    from jlora_cli.profile import fitting_profiles
 
-    machine = read_machine(try_torch=True)
-    fitting = fitting_profiles(machine)
-    found = diagnose(machine, model_type=_model_type(model))
-    return machine, fitting, [*found, *_profile_fit(profile, fitting)]
+    machine = read_machine(try_torch=True, slow_trials=asked.slow)
+    advice = advise(machine, profile=asked.profile, model=asked.model)
+    return _Checked(machine, advice, [*diagnose(machine, advice.wanted), *advice.findings])
 
 
-def _model_type(model: str | None) -> str | None:
-    """The `model_type` of a local model folder; a hub id is not downloaded for this."""
-    config = Path(model or "", "config.json")
-    if model is None or not config.is_file():
-        return None
+def _show(checked: _Checked) -> None:
     try:
-        content = json_text.loads(config.read_text(encoding="utf-8"))
-    except ValueError as fault:
-        raise refuse("machine.bad-config", path=config, fault=fault) from fault
-    return content.get("model_type") if isinstance(content, dict) else None
+        from jlora_cli.commands import folding
+    except ImportError:  # rich is broken: that is among the findings, so they come without it
+        screen.out(_paste(checked))
+        return
+    width = folding.terminal_width()
+    found = checked.found
+    screen.findings([folding.folded(item, width) for item in found] if width else found)
+    fitting = checked.advice.fitting
+    if fitting:
+        screen.out("\n" + say("env_check.fits", names=", ".join(fitting.names)))
+        screen.out(say("env_check.recommended", name=fitting.recommended, reason=fitting.reason))
 
 
-def _profile_fit(name: str | None, fitting: Fitting) -> list[Finding]:
-    """Whether the asked profile, or the packaged one that it extends, is among the fitting."""
-    from jlora_cli.finding import finding
-    from jlora_cli.profile import load_profile, profile_names
+def _mend(checked: _Checked, asked: _Asked, *, yes: bool) -> _Checked:
+    """Show each remedy, ask, apply what the package manager can, and check again."""
+    from jlora_cli.diagnosis import commands
 
-    if name is None:
-        return []
-    asked = load_profile(name)
-    known = next((it for it in (name, asked.parent) if it in profile_names()), None)
-    if known is None:
-        return []
-    fits = known in fitting.names
-    other = fitting.recommended
-    return [finding("profile-fit", "ok" if fits else "warning", name=name, other=other)]
-
-
-def _mend(found: list[Finding], *, yes: bool) -> bool:
-    """Show each remedy that is a pip line, ask, run it; True if anything was run."""
-    from jlora_cli.diagnosis import pip_commands
-
-    ran = False
-    mendable = [item for item in found if item.severity != "ok" and pip_commands(item)]
-    if not mendable:
+    ran: set[str] = set()
+    faults = [item for item in checked.found if item.severity != "ok"]
+    for item in faults:
+        lines = commands(item, checked.machine)
+        if not lines:
+            screen.note(say("env_check.by_hand", evidence=item.evidence, remedy=item.remedy))
+        left = {line: words for line, words in lines.items() if line not in ran}
+        if left and _agreed(item, left, yes=yes):
+            _apply(left, checked.machine)
+            ran.update(left)
+    if not any(commands(item, checked.machine) for item in faults):
         screen.note(say("env_check.nothing"))
-    for item in mendable:
-        commands = pip_commands(item)
-        screen.note(f"{item.evidence} {item.consequence}")
-        question = say("env_check.apply", lines="\n".join(map(_line, commands)))
-        if yes:
-            screen.note(question)
-        if not yes and not screen.confirm(question):
-            continue
-        for command in commands:
-            _run(command)
-        ran = True
-    return ran
+    if not ran:
+        return checked
+    screen.note(say("env_check.again"))
+    again = _check(asked)
+    worse = sorted(again.errors - checked.errors)
+    if worse:
+        screen.warn(say("env_check.worse", names=", ".join(worse)))
+    return again
 
 
-def _line(command: list[str]) -> str:
-    return " ".join(["pip", *(f'"{word}"' if set(word) & set("<>") else word for word in command)])
+def _agreed(item: Finding, lines: Iterable[str], *, yes: bool) -> bool:
+    screen.note(f"{item.evidence} {item.consequence}")
+    question = say("env_check.apply", lines="\n".join(lines))
+    if not yes:
+        return screen.confirm(question)
+    screen.note(question)
+    return True
 
 
-def _run(command: list[str]) -> None:
-    pip = [sys.executable, "-m", "pip", *command]
-    code = subprocess.run(pip, stdout=STDERR, check=False).returncode
-    if code != 0:
-        raise refuse("machine.fix-failed", code=code, line=_line(command))
+def _apply(lines: Mapping[str, list[str]], machine: Machine) -> None:
+    from jlora_cli.machine import apply
+
+    for line, arguments in lines.items():
+        code = apply(machine, arguments)
+        if code != 0:
+            raise refuse("machine.fix-failed", code=code, line=line)
 
 
-def _document(machine: Machine, fitting: Fitting, found: list[Finding]) -> dict[str, object]:
-    usable = machine.usable_gpu
+def _paste(checked: _Checked) -> str:
+    from jlora_cli.diagnosis import anonymous, markdown
+    from jlora_cli.machine import home_folder
+
+    text = markdown(checked.machine, checked.found, version=__version__)
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container whose user has no name
+        user = ""
+    return anonymous(text, home=str(home_folder()), user=user, host=platform.node())
+
+
+def _document(checked: _Checked) -> dict[str, object]:
+    machine, advice, found = checked
+    usable, fitting = machine.usable_gpu, advice.fitting
     return {
+        "schema": SCHEMA,
+        "jlora": __version__,
         "facts": {**asdict(machine), "usable_gpu": usable.name if usable else None},
         "findings": [item.as_json() for item in found],
         "profiles": {
-            "recommended": fitting.recommended,
-            "reason": fitting.reason,
-            "fitting": fitting.names,
+            "recommended": fitting.recommended if fitting else None,
+            "reason": fitting.reason if fitting else say("env_check.no_profiles"),
+            "fitting": fitting.names if fitting else [],
         },
+        "run": advice.run.as_json() if advice.run else None,
     }

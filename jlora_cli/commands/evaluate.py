@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from jlora_cli import screen
-from jlora_cli.commands.options import (
-    Base,
-    Device,
-    Json,
-    MaxNewTokens,
-    Precision,
-    Quantization,
-    RepetitionPenalty,
-    Seed,
-    Source,
-    Temperature,
-    TopK,
-    TopP,
-)
+from jlora_cli.commands.options import Asked, Base, Json, Source, with_answer_options
 from jlora_cli.messages import say
+from jlora_cli.sampling import GREEDY
 
 if TYPE_CHECKING:
     from jlora_cli.evaluation import Evaluation
 
 
+@with_answer_options(GREEDY, of_model=False)
 def evaluate(
     source: Source,
     data: Annotated[str, typer.Option("--data", metavar="FILE", help=say("help.evaluate.data"))],
@@ -37,16 +27,9 @@ def evaluate(
     expect: Annotated[
         str | None, typer.Option("--expect", metavar="REGEX", help=say("help.evaluate.expect"))
     ] = None,
-    max_new_tokens: MaxNewTokens = 256,
-    temperature: Temperature = 0.0,
-    top_p: TopP = 1.0,
-    top_k: TopK = 0,
-    repetition_penalty: RepetitionPenalty = 1.0,
-    seed: Seed = 42,
-    quantization: Quantization = None,
-    precision: Precision = None,
-    device: Device = None,
     json: Json = False,
+    *,
+    asked: Asked,
 ) -> None:
     """Score, and print one table."""
     from jlora_cli.machine import require_training_packages
@@ -58,12 +41,10 @@ def evaluate(
     require_training_packages()
     from jlora_cli.evaluation import Terms
     from jlora_cli.evaluation import evaluate as run_evaluation
-    from jlora_cli.generation import Sampling, placement_for
+    from jlora_cli.generation import placement_for
 
-    placement = placement_for(
-        artifact, quantization=quantization, precision=precision, device=device
-    )
-    sampling = Sampling(max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed)
+    placement = placement_for(artifact, **asked.loading)
+    sampling = replace(GREEDY, **asked.sampling)
     with screen.Teller() as teller:
         terms = Terms(sampling, expect, compare_base)
         evaluation = run_evaluation(artifact, examples, placement, terms, teller.notify)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from jlora_cli import screen
 from jlora_cli.commands.options import Json
 from jlora_cli.messages import say
+
+if TYPE_CHECKING:
+    from jlora_cli.profile import Profile
 
 
 def profiles(
@@ -31,28 +34,58 @@ def profiles(
 
 def _list(*, json: bool) -> None:
     from jlora_cli.machine import read_machine
-    from jlora_cli.profile import fitting_profiles, load_profile, profile_names
+    from jlora_cli.profile import check_fit, fitting_profiles, load_profile, profile_names
 
-    fitting = fitting_profiles(read_machine())
-    rows = [
-        {
-            "name": name,
-            "fits": name in fitting.names,
-            "recommended": name == fitting.recommended,
-            "description": load_profile(name).about(),
-        }
-        for name in profile_names()
-    ]
+    machine = read_machine()
+    fitting = fitting_profiles(machine)
+    rows: list[dict[str, Any]] = []
+    for name in profile_names():
+        profile, lacking = load_profile(name), check_fit(name, machine)
+        rows.append(
+            {
+                "name": name,
+                "fits": not lacking,
+                "recommended": name == fitting.recommended,
+                "picks": _picks(profile),
+                "lacks": lacking[0].evidence if lacking else "",
+                "description": profile.about(),
+            }
+        )
     if json:
         screen.json_out({"profiles": rows, "reason": fitting.reason})
         return
     marks = {(True, True): "✓ ←", (True, False): "✓", (False, False): "–"}
-    columns = [say("profiles.name"), say("profiles.fits"), say("profiles.description")]
+    columns = [say(f"profiles.{column}") for column in ("name", "fits", "picks", "description")]
     cells = [
-        (r["name"], marks[bool(r["fits"]), bool(r["recommended"])], r["description"]) for r in rows
+        (
+            row["name"],
+            marks[row["fits"], row["recommended"]],
+            _in_words(row["picks"]),
+            row["description"],
+        )
+        for row in rows
     ]
     screen.table(columns, cells)
     screen.note(say("profiles.reason", name=fitting.recommended, reason=fitting.reason))
+
+
+_PICKED = (
+    *("precision", "quantization", "batch_size", "gradient_accumulation_steps", "max_length"),
+    *("gradient_checkpointing", "processes"),
+)
+
+
+def _picks(profile: Profile) -> dict[str, object]:
+    """What the profile says, or the default, of the settings that a machine's size decides."""
+    from jlora_cli.config import resolve
+
+    config = resolve(profile.resolved_values(), {}).config
+    return {name: getattr(config, name) for name in _PICKED}
+
+
+def _in_words(picks: dict[str, object]) -> str:
+    quantized = [str(picks["quantization"])] if picks["quantization"] != "none" else []
+    return ", ".join([str(picks["precision"]), *quantized, say("profiles.rows", **picks)])
 
 
 def _show(name: str, *, json: bool) -> None:

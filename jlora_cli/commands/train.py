@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from jlora_cli import screen
 from jlora_cli.commands.options import Json, with_setting_options
+from jlora_cli.commands.plan_page import brief_plan, show_plan, show_results, show_trials
 from jlora_cli.errors import JloraError, refuse
 from jlora_cli.messages import say
 
 if TYPE_CHECKING:
-    from jlora_cli.proposal import Proposal
+    from jlora_cli.proposal import Proposal, Trial
 
 SIGNAL_EXIT = 128  # a shell's convention: 128 + the signal's number
 
@@ -30,36 +33,91 @@ def train(
     allow: Annotated[
         list[str] | None, typer.Option("--allow", metavar="ID", help=say("help.train.allow"))
     ] = None,
+    try_: Annotated[
+        list[str] | None, typer.Option("--try", metavar="KEY=A,B", help=say("help.train.try"))
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help=say("help.train.dry_run"))] = False,
+    measure: Annotated[bool, typer.Option("--measure", help=say("help.train.measure"))] = False,
     resume: Annotated[bool, typer.Option("--resume", help=say("help.train.resume"))] = False,
     json: Json = False,
     **settings: Any,
 ) -> None:
     """Options -> a proposal; shown, then run unless it is refused or only a rehearsal."""
-    from jlora_cli.machine import read_machine
-    from jlora_cli.preflight import FindingError
-    from jlora_cli.proposal import propose
-
+    # torchrun starts this command as often as there are processes; the first one speaks.
+    screen.be_silent(int(os.environ.get("RANK", "0")) > 0)
     options = {**settings, **_pairs(set_ or [], settings)}
-    try:
-        proposal = propose(profile, options, read_machine(), allowed=allow or [])
-    except FindingError as error:
-        if json:
-            screen.json_out({"status": "refused", "findings": [error.finding.as_json()]})
-        raise
+    proposal = _proposed(profile, options, allow or [], json=json)
     if resume:
         proposal = proposal.for_resume()
     for text in proposal.warnings:
         screen.warn(text)
+    if measure and not proposal.refused:
+        proposal = _measured(proposal)
+    trials = _trials(proposal, try_ or [], resume=resume)
+    judged = [trial.proposal for trial in trials] or [proposal]
     if dry_run:
-        _show(proposal, json=json)
-        raise typer.Exit(1 if proposal.refused else 0)
+        _rehearse(proposal, trials, json=json)
+        raise typer.Exit(1 if any(one.refused for one in judged) else 0)
+    for one in judged:
+        _stop_refused(one, json=json)
+    brief_plan(proposal)
+    if trials:
+        _try(proposal, trials, json=json)
+    else:
+        _run(proposal, resume=resume, from_adapter=from_adapter, json=json)
+
+
+def _proposed(profile: str, options: dict[str, Any], allowed: list[str], *, json: bool) -> Proposal:
+    from jlora_cli.machine import read_machine
+    from jlora_cli.preflight import FindingError
+    from jlora_cli.proposal import propose
+
+    try:
+        return propose(profile, options, read_machine(), allowed=allowed)
+    except FindingError as error:
+        if json:
+            screen.json_out({"status": "refused", "findings": [error.finding.as_json()]})
+        raise
+
+
+def _trials(proposal: Proposal, texts: list[str], *, resume: bool) -> list[Trial]:
+    from jlora_cli.proposal import make_trials
+
+    if texts and resume:
+        raise refuse("try.not_with", option="--resume")
+    return make_trials(proposal, texts) if texts else []
+
+
+def _rehearse(proposal: Proposal, trials: list[Trial], *, json: bool) -> None:
+    """The plan, and those of the trials, on stdout."""
+    if json:
+        tries = [
+            {"settings": trial.settings, "plan": trial.proposal.plan.as_json()} for trial in trials
+        ]
+        screen.json_out(proposal.as_json() | ({"tries": tries} if tries else {}))
+        return
+    show_plan(proposal)
+    if trials:
+        show_trials(trials)
+
+
+def _stop_refused(proposal: Proposal, *, json: bool) -> None:
     if proposal.refused:
         if json:
             screen.json_out({"status": "refused", **proposal.as_json()})
         raise _refusal(proposal)
-    _brief(proposal)
-    _run(proposal, resume=resume, from_adapter=from_adapter, json=json)
+
+
+def _measured(proposal: Proposal) -> Proposal:
+    """The same with the memory and speed of a few real steps."""
+    from jlora_cli.machine import require_training_packages
+
+    require_training_packages()
+    from jlora_cli.training.measuring import measure
+
+    with screen.Teller() as teller:
+        peak_gib, speed = measure(proposal, teller.notify)
+    return proposal.with_measured(peak_gib=peak_gib, tokens_per_second=speed)
 
 
 def _refusal(proposal: Proposal) -> JloraError:
@@ -86,6 +144,33 @@ def _pairs(texts: list[str], settings: dict[str, Any]) -> dict[str, str]:
     return pairs
 
 
+def _try(proposal: Proposal, trials: list[Trial], *, json: bool) -> None:
+    from jlora_cli.machine import require_training_packages
+
+    require_training_packages()
+    from jlora_cli.training.trying import try_all
+
+    output = Path(proposal.config.output or "")
+    with screen.Teller() as teller:
+        record = try_all(output, trials, teller.notify)
+    if json:
+        screen.json_out(record)
+    _stop_interrupted(record)
+    if not json:
+        show_results(record)
+    best = trials[record["best_try"] - 1].name
+    screen.note(say("try.best", settings=best, output=output, tries=output / "tries"))
+
+
+def _stop_interrupted(record: dict[str, Any]) -> None:
+    """End with the signal's exit code where a run was interrupted."""
+    if record["status"] != "interrupted":
+        return
+    step = record["result"]["optimizer_steps"]
+    screen.note(say("train.interrupted", output=record["output"], step=step))
+    raise typer.Exit(SIGNAL_EXIT + int(record["signal"]))
+
+
 def _run(proposal: Proposal, *, resume: bool, from_adapter: str | None, json: bool) -> None:
     from jlora_cli.machine import require_training_packages
 
@@ -99,11 +184,7 @@ def _run(proposal: Proposal, *, resume: bool, from_adapter: str | None, json: bo
         record = run_training(proposal, teller.notify, resume=resume, from_adapter=from_adapter)
     if json:
         screen.json_out(record)
-    if record["status"] == "interrupted":
-        screen.note(
-            say("train.interrupted", output=record["output"], step=proposal.plan.optimizer_steps)
-        )
-        raise typer.Exit(SIGNAL_EXIT + int(record["signal"]))
+    _stop_interrupted(record)
     result = record["result"]
     screen.note(
         say(
@@ -115,85 +196,3 @@ def _run(proposal: Proposal, *, resume: bool, from_adapter: str | None, json: bo
             output=record["output"],
         )
     )
-
-
-def _brief(proposal: Proposal) -> None:
-    """The plan in a few lines, on stderr, at the start of every run."""
-    from jlora_cli.audit import brief
-
-    plan = proposal.plan
-    screen.note(say("train.profile", name=proposal.profile, reason=proposal.profile_reason))
-    screen.note(
-        say(
-            "train.plan",
-            rows=plan.rows,
-            tokens=f"{plan.tokens:,}",
-            supervised=f"{plan.supervised_tokens:,}",
-            steps=plan.optimizer_steps,
-            warmup=plan.warmup_steps,
-            rate=f"{plan.peak_learning_rate:.1e}",
-            memory=f"{plan.memory_gib['total']:.1f}",
-            free=f"{plan.available_gib:.1f}",
-        )
-    )
-    screen.note(say("train.settings", settings=_settings_in_short(proposal)))
-    screen.note(brief(proposal.tokens))
-    screen.preview(proposal.preview()[:1], to_stderr=True)
-    if proposal.findings:
-        screen.findings(proposal.findings, to_stderr=True, with_ids=True)
-
-
-def _settings_in_short(proposal: Proposal) -> str:
-    """The settings that are not jlora's own defaults, each with its source."""
-    entries = proposal.resolved.as_json().items()
-    return ", ".join(
-        f"{name} {_text(entry['value'])} ({entry['source']})"
-        for name, entry in entries
-        if entry["source"] != "default"
-    )
-
-
-def _show(proposal: Proposal, *, json: bool) -> None:
-    from jlora_cli.audit import describe
-
-    if json:
-        screen.json_out(proposal.as_json())
-        return
-    screen.heading(say("train.profile", name=proposal.profile, reason=proposal.profile_reason))
-    rows = [
-        (name, _text(entry["value"]), entry["source"], entry["reason"])
-        for name, entry in proposal.resolved.as_json().items()
-    ]
-    columns = ["report.setting", "report.value", "report.source", "report.reason"]
-    screen.table([say(key) for key in columns], rows)
-    screen.table(
-        [say("train.plan_column"), say("report.value")], _plan_rows(proposal.plan.as_json())
-    )
-    columns = [say("audit.column.what"), say("audit.column.figure")]
-    screen.table(columns, describe(proposal.tokens))
-    screen.heading(say("train.preview"))
-    screen.preview(proposal.preview(), to_stderr=False)
-    screen.findings(proposal.findings, with_ids=True)
-
-
-def _plan_rows(plan: dict[str, Any]) -> list[tuple[str, str]]:
-    """The plan's lines in the user's words, memory term by term."""
-    rows = []
-    for name, value in plan.items():
-        label = say(f"plan.label.{name}")
-        if isinstance(value, dict):
-            rows += [
-                (f"{label}: {say(f'plan.memory.{term}')}", f"{v:.2f}") for term, v in value.items()
-            ]
-        else:
-            rows.append((label, f"{value:,}" if isinstance(value, int) else f"{value:g}"))
-    return rows
-
-
-def _text(value: object) -> str:
-    """A setting's value as a profile would write it; a dash for none."""
-    if isinstance(value, list):
-        return ",".join(map(str, value)) or "–"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

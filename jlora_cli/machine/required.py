@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 
 from jlora_cli.errors import refuse
-from jlora_cli.machine.install import install_line
+from jlora_cli.machine.install import install_line, joined
 from jlora_cli.machine.reading import read_machine
 
 TRAINING = ("torch", "transformers", "peft", "accelerate")
@@ -19,5 +19,6 @@ def require_training_packages() -> None:
     """
     missing = [name for name in TRAINING if importlib.util.find_spec(name) is None]
     if missing:
-        line = install_line(read_machine(), missing).replace("\n", " && ")
+        machine = read_machine()
+        line = joined(machine, install_line(machine, missing))
         raise refuse("machine.packages_missing", names=", ".join(missing), line=line)

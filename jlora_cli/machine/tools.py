@@ -13,8 +13,19 @@ TIMEOUT_S = 10
 
 def output(command: Sequence[str]) -> str:
     """What `command` prints; empty where it is missing, fails, or takes over 10 seconds."""
+    done = _done(command)
+    return done.stdout if done and done.returncode == 0 else ""
+
+
+def answer(command: Sequence[str]) -> str:
+    """What `command` prints, its complaints included where it fails."""
+    done = _done(command)
+    return done.stdout + (done.stderr if done.returncode else "") if done else ""
+
+
+def _done(command: Sequence[str]) -> subprocess.CompletedProcess[str] | None:
     try:
-        done = subprocess.run(
+        return subprocess.run(
             command,
             capture_output=True,
             encoding="utf-8",
@@ -24,5 +35,4 @@ def output(command: Sequence[str]) -> str:
             stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout if done.returncode == 0 else ""
+        return None

@@ -1,4 +1,4 @@
-"""A machine, its GPUs and its torch as plain frozen values, and which wheel holds which kernels."""
+"""A machine, its GPUs and its torch as plain frozen values, which tests can make up."""
 
 from __future__ import annotations
 
@@ -6,19 +6,35 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from jlora_cli.machine.wheels import BUILD_OF_KIND, WHEELS, runs_on
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class GpuProcess:
+    """A program that uses a GPU; `memory_gib` is None where the driver does not tell (Windows)."""
+
+    name: str
+    pid: int
+    memory_gib: float | None = None
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """One accelerator; `kind` is cuda, rocm, mps or xpu, `capability` (0, 0) when unknown."""
+    """One accelerator; `kind` is cuda, rocm, mps or xpu, `capability` (0, 0) when unknown.
+
+    `mig` says that the GPU is divided into instances (NVIDIA's Multi-Instance GPU).
+    """
 
     name: str
     memory_gib: float
     free_gib: float
     capability: tuple[int, int]
     kind: str = "cuda"
+    mig: bool = False
+    processes: tuple[GpuProcess, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -27,7 +43,7 @@ class TorchBuild:
 
     `cuda_available` is what torch itself says of its accelerator (MPS and XPU too) and None
     where it was not asked; `architectures` are the kernels it names ("sm_90"), empty when not
-    asked; `error` is why it cannot be imported.
+    asked; `error` is why it cannot be imported, `cuda_error` why CUDA does not start.
     """
 
     version: str
@@ -35,50 +51,54 @@ class TorchBuild:
     cuda_available: bool | None = None
     architectures: tuple[str, ...] = ()
     error: str | None = None
+    cuda_error: str | None = None
 
 
 @dataclass(frozen=True)
-class Wheel:
-    """One index of torch wheels: the CUDA its driver needs, its kernels, the versions it holds."""
+class Trial:
+    """Something that was tried on `device`: whether it worked, and how it failed."""
 
-    tag: str
-    driver_cuda: tuple[int, int]
-    architectures: tuple[str, ...]
-    versions: str = ""
-
-
-# As of November 2026, the one to prefer first. Kernels: pytorch/pytorch RELEASE.md, "PyTorch CUDA
-# Support Matrix" (2.11: PR #175253; 2.12 to 2.14: PR #182849, #197555); sm_110 on aarch64 only.
-# Ends of cu128 (2.12) and cu126 (2.15): issues #178665 and #190385. Drivers: NVIDIA, "Minor
-# Version Compatibility" (CUDA 12 from 525, CUDA 13 from 580).
-_SINCE_TURING = ("sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_110", "sm_120")
-WHEELS = (
-    Wheel("cu130", (13, 0), _SINCE_TURING),
-    Wheel("cu132", (13, 0), _SINCE_TURING),
-    Wheel(
-        "cu126",
-        (12, 0),
-        ("sm_50", "sm_60", "sm_70", "sm_75", "sm_80", "sm_86", "sm_90"),
-        "<2.15",
-    ),
-    Wheel("cu128", (12, 0), ("sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120"), "<2.12"),
-)
-BUILD_OF_KIND = {"cuda": "cu", "rocm": "rocm", "xpu": "xpu", "mps": "cpu"}
+    name: str
+    ok: bool
+    device: str
+    detail: str = ""
+    seconds: float = 0.0
 
 
-def runs_on(architectures: Iterable[str], capability: tuple[int, int]) -> bool:
-    """Whether one of these kernels runs there: same major and no newer minor, or PTX to compile."""
-    major, minor = capability
-    for name in architectures:
-        parts = re.fullmatch(r"(sm|compute)_(\d+)(\d)([af]?)", name)
-        if not parts:
-            continue
-        own = (int(parts[2]), int(parts[3]))
-        if own == capability or (parts[1] == "compute" and not parts[4] and own < capability):
-            return True
-        if parts[4] != "a" and own[0] == major and own[1] <= minor:
-            return True
-    return False
+@dataclass(frozen=True)
+class Conflict:
+    """A need that is not met: `package` (of `version`) wants `need` + `specifier`, not `has`."""
+
+    package: str
+    version: str
+    need: str
+    specifier: str
+    has: str
+
+    def __str__(self) -> str:
+        return f"{self.package} {self.version}: {self.need}{self.specifier} ({self.has})"
+
+
+@dataclass(frozen=True)
+class Hub:
+    """How the model hub is reached; `token` says whether there is one, never which.
+
+    `cache` has the home folder written as "~".
+    """
+
+    cache: str = "~/.cache/huggingface/hub"
+    endpoint: str = "https://huggingface.co"
+    offline: bool = False
+    token: bool = False
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What Windows allows: paths over 260 characters, symbolic links; the console's code page."""
+
+    long_paths: bool = True
+    symlinks: bool = True
+    code_page: int = 65001
 
 
 def has_kernels(torch: TorchBuild, gpu: Gpu) -> bool:
@@ -94,7 +114,14 @@ def has_kernels(torch: TorchBuild, gpu: Gpu) -> bool:
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine as a value; `driver_cuda` is the newest CUDA that the NVIDIA driver can run."""
+    """A machine as a value; `driver_cuda` is the newest CUDA that the NVIDIA driver can run.
+
+    `disk_free_gib` is the lesser of what is free for the hub's cache and for the output. `shell`
+    is bash, powershell or cmd; `manager` is pip, uv, conda or poetry, and `installer` how it is
+    called there. `adapters` are the NVIDIA and AMD cards that the system lists, with or without a
+    driver; `driver_error` is what nvidia-smi said instead of an answer. `wsl_driver` is "windows"
+    as it should be, "linux" where a driver was installed inside WSL, or "missing".
+    """
 
     system: str
     python: str
@@ -113,6 +140,26 @@ class Machine:
     wsl: bool = False
     container: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    release: str = ""
+    architecture: str = ""
+    bits: int = 64
+    shell: str = ""
+    manager: str = "pip"
+    installer: str = "pip"
+    cache_free_gib: float | None = None
+    output_free_gib: float | None = None
+    hub: Hub = field(default_factory=Hub)
+    adapters: tuple[str, ...] = ()
+    driver_error: str = ""
+    wsl_driver: str = ""
+    windows: Windows | None = None
+    conflicts: tuple[Conflict, ...] = ()
+    trials: tuple[Trial, ...] = ()
+
+    @property
+    def speaks(self) -> str:
+        """The shell that a remedy is written for."""
+        return self.shell or ("powershell" if self.system == "Windows" else "bash")
 
     @property
     def nvidia(self) -> Gpu | None:
@@ -135,12 +182,17 @@ class Machine:
         return tuple(chosen)
 
     @property
-    def usable_gpu(self) -> Gpu | None:
-        """The first GPU that the installed torch can use."""
+    def usable_gpus(self) -> tuple[Gpu, ...]:
+        """The GPUs that the installed torch can use."""
         torch = self.torch
         if torch is None or torch.error or torch.cuda_available is False or self.driver_too_old:
-            return None
-        return next((gpu for gpu in self.visible_gpus if has_kernels(torch, gpu)), None)
+            return ()
+        return tuple(gpu for gpu in self.visible_gpus if has_kernels(torch, gpu))
+
+    @property
+    def usable_gpu(self) -> Gpu | None:
+        """The first of them."""
+        return next(iter(self.usable_gpus), None)
 
     @property
     def driver_too_old(self) -> bool:

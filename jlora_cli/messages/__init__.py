@@ -11,25 +11,32 @@ import locale
 from typing import TYPE_CHECKING
 
 from jlora_cli.messages import (
-    answers,
     audit,
+    chat,
     commands,
     data,
+    evaluate,
     findings,
+    infer,
+    live,
     machine,
+    merge,
     plan,
+    profiles,
     report,
     settings,
+    sources,
     tokenizer,
     training,
+    when,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 AREAS = (
-    *(commands, settings, data, tokenizer, audit, machine, plan, findings, training),
-    *(answers, report),
+    *(commands, settings, profiles, data, tokenizer, audit, machine, plan, findings, live),
+    *(training, sources, merge, infer, chat, evaluate, report, when),
 )
 LANGUAGES = ("en", "ja")
 CATALOGUE: dict[str, tuple[str, str]] = {

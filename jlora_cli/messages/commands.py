@@ -20,6 +20,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "標準出力に JSON 文書だけを出力します。",
     ),
     "help.default": (" Default: {value}.", "既定値: {value}。"),
+    "help.default_else": (
+        " Default: the model's own, else {value}.",
+        "既定値: モデルの設定、なければ {value}。",
+    ),
     "help.required": (" Required.", "必須。"),
     "help.usage": ("Usage", "使い方"),
     "help.any_options": ("[OPTIONS]", "[オプション]"),
@@ -71,6 +75,16 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Above 1 makes repetition less likely.",
         "1 より大きいと繰り返しを抑えます。",
     ),
+    "help.no_repeat_ngram_size": (
+        "Let no run of N tokens come twice; 0 is off. 2 breaks Japanese: after one sentence in "
+        "「ました。」, no other may end so (「朝はパンを食べました。夜は本を読みました。」).",
+        "同じ N トークンの並びを繰り返しません（0 で無効）。2 は日本語を壊します。一度「ました。」で終えると、"
+        "ほかの文をそう終えられません（例:「朝はパンを食べました。夜は本を読みました。」）。",
+    ),
+    "help.stop": (
+        r"A text that ends an answer and is left out of it; \n is a newline. May be given again.",
+        r"回答を終わらせる文字列（回答には含めません）。\n は改行です。複数回指定できます。",
+    ),
     "help.seed": ("Seed of the sampling.", "サンプリングの乱数シード。"),
     "help.quantization": (
         "Load the base in 8 or 4 bits (CUDA). Default: as the adapter was trained.",
@@ -97,11 +111,19 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Start from an existing adapter instead of a fresh one.",
         "新規ではなく既存のアダプターから始めます。",
     ),
+    "help.train.try": (
+        "Train once for each value and combination, over one loaded base; the best is kept.",
+        "値の組み合わせごとに学習し、最良のアダプターを残します（ベースの読み込みは一度）。",
+    ),
     "help.train.allow": (
         "Let a run go on that preflight refuses for this finding; recorded.",
         "この項目で止められる学習を、あえて実行します（記録されます）。",
     ),
     "help.train.dry_run": ("Show the settled plan and stop.", "確定した計画を表示して終了します。"),
+    "help.train.measure": (
+        "Run a few real steps for the memory and the time that the plan only estimates.",
+        "数ステップを実際に実行し、計画のメモリと所要時間を見積もりではなく実測値にします。",
+    ),
     "help.train.resume": (
         "Continue the run in --output from its newest whole checkpoint.",
         "--output の実行を、壊れていない最新のチェックポイントから再開します。",
@@ -114,8 +136,34 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "help.infer.prompt": ("The prompt.", "プロンプト。"),
     "help.infer.input": (
-        'JSONL rows of {"prompt": ...} or {"messages": [...]}.',
-        '{"prompt": ...} または {"messages": [...]} の JSONL。',
+        'JSONL or JSON rows of {"prompt": ...} or {"messages": [...]}, or a CSV with a column '
+        "prompt. A run that was ended goes on with the same command.",
+        '{"prompt": ...} または {"messages": [...]} の JSONL・JSON、または prompt 列のある CSV。'
+        "中断した実行は同じコマンドで続きから再開します。",
+    ),
+    "help.infer.num_samples": (
+        "Answers to each prompt, each from a seed of its own; rows gain a list `answers`.",
+        "プロンプトごとの回答数。シードは 1 つずつ変わり、行に `answers` の一覧が加わります。",
+    ),
+    "help.extract": (
+        "Take a part of each answer: without outer space, its first line, its JSON, or what a "
+        "regular expression finds (its first group). Rows gain `extracted`.",
+        "回答の一部を取り出します（前後の空白を除く、先頭行、JSON、正規表現の最初のグループ）。"
+        "行に `extracted` が加わります。",
+    ),
+    "help.output_template": (
+        r"Write this in place of JSON. Names in braces stand for the row's keys, its answer (or what "
+        r"was extracted of it) and the answer's figures; \n and \t as usual.",
+        r"JSON の代わりにこの書式で書き出します。波かっこの中の名前は、行のキー、answer（または取り出した部分）、"
+        r"回答の数値に置き換わります（\n と \t も使えます）。",
+    ),
+    "help.show_probabilities": (
+        "Show each token coloured by its probability, and what else was likely.",
+        "各トークンを確率で色分けし、ほかの候補も表示します。",
+    ),
+    "help.infer.html": (
+        "Write the probabilities into a page as well.",
+        "確率の表示をページにも書き出します。",
     ),
     "help.infer.output": (
         "Where the answered rows go, in input order.",
@@ -130,6 +178,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Talk with a model; without SOURCE with the newest run.\n\nExample: jlora chat demo",
         "モデルと会話します。SOURCE を省くと最新の実行を使います。\n\n例: jlora chat demo",
     ),
+    "help.chat.compare": (
+        "Show the base's answer beside the tuned model's at every turn.",
+        "毎回、ベースの返答を調整後の返答と並べて表示します。",
+    ),
     "help.chat.source": (
         "A run, adapter or model; default: the newest finished run under runs/.",
         "実行・アダプター・モデル。既定は runs/ の最新の完了した実行。",
@@ -142,8 +194,13 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "help.merge.output": ("The folder to write.", "書き出すフォルダー。"),
     "help.merge.dtype": (
-        "Precision of the merged weights. Default: float32.",
-        "統合後の重みの精度。既定は float32。",
+        "Precision of the merged weights. Default: the base's own.",
+        "統合後の重みの精度。既定はベースと同じです。",
+    ),
+    "help.merge.verify": (
+        "Ask both models every validation prompt of the run (full), eight of them (sample), or "
+        "compare nothing (off).",
+        "実行の検証用プロンプトの全件（full）または 8 件（sample）を両方に質問して比較します。off で比較しません。",
     ),
     "help.evaluate": (
         "Score a run, adapter or model on held-out rows.\n\n"
@@ -208,6 +265,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "screen.evaluated": (
         "  validation after step {step}: loss {loss}",
         "  ステップ {step} 時点の検証損失: {loss}",
+    ),
+    "screen.sampled": (
+        "  answer after step {step}: {prompt} → {answer}",
+        "  ステップ {step} 時点の回答: {prompt} → {answer}",
     ),
     "screen.saved": (
         "  checkpoint of step {step}: {path}",

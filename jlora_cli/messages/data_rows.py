@@ -316,4 +316,12 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "join the two turns into one, or split the row.",
         "2 つの発言を 1 つにまとめるか、行を分けてください。",
     ),
+    "data.row.no_question": (
+        'neither {"prompt": ...} nor {"messages": [...]} with a question',
+        '{"prompt": ...} でも、質問を含む {"messages": [...]} でもありません',
+    ),
+    "data.row.no_question.fix": (
+        "write a question under one of these keys",
+        "いずれかのキーに質問を書いてください",
+    ),
 }

@@ -11,17 +11,26 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "--precision auto のままにしてください",
     ),
     "quantization-unavailable.evidence": (
-        "{quantization} needs a CUDA GPU that torch can use; this machine has none",
-        "{quantization} には torch から使える CUDA GPU が必要ですが、このマシンにはありません",
+        "{quantization} needs {lack}",
+        "{quantization} には {lack}",
     ),
     "quantization-unavailable.consequence": (
         "The base cannot be loaded in it.",
         "ベースをこの形式で読み込めません。",
     ),
     "quantization-unavailable.remedy": (
-        "use --quantization none, or run `jlora env-check` if there is a GPU",
-        "--quantization none を使うか、GPU があるなら `jlora env-check` を実行してください",
+        "use --quantization none, or see what `jlora env-check` says of the GPU and the packages",
+        "--quantization none を使うか、`jlora env-check` で GPU とパッケージを確認してください",
     ),
+    "profile-does-not-fit.evidence": (
+        "profile {name} needs {lack}",
+        "プロファイル {name} には {lack}",
+    ),
+    "profile-does-not-fit.consequence": (
+        "It may run out of memory here, or settle on something else than its file says.",
+        "メモリが足りなくなるか、ファイルの記載とは違う設定になることがあります。",
+    ),
+    "profile-does-not-fit.remedy": ("use --profile {other}", "--profile {other} を使ってください"),
     "no-supervised-tokens.evidence": (
         "{data}: no token is supervised ({rows} rows, {dropped} dropped)",
         "{data}: 学習対象のトークンがありません（{rows} 行、除外 {dropped} 行）",
@@ -126,13 +135,17 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "約 {needed} GiB 必要ですが、空きは {free} GiB です",
     ),
     "memory-exceeded.consequence": (
-        "The run may end for lack of memory.",
-        "メモリ不足で終了するおそれがあります。",
+        "The run would end for lack of memory.",
+        "メモリ不足で終了します。",
     ),
-    "memory-exceeded.remedy": (
-        "lower --batch-size (now {batch_size}) and raise --gradient-accumulation-steps, or --max-length",
-        "--batch-size（現在 {batch_size}）を下げて --gradient-accumulation-steps を上げるか、"
-        "--max-length を下げてください",
+    "memory-exceeded.remedy": ("{ways}", "{ways}"),
+    "memory-exceeded.enough": ("use {ways}", "{ways} にしてください"),
+    "memory-exceeded.or": (", or ", "、または "),
+    "memory-exceeded.nothing": (
+        "combine --batch-size 1, --gradient-checkpointing true and a smaller --max-length, "
+        "or take a smaller model: none is enough alone",
+        "単独で足りる設定はありません。--batch-size 1、--gradient-checkpointing true、"
+        "短い --max-length を組み合わせるか、より小さいモデルを選んでください",
     ),
     "output-in-use.evidence": (
         "{path} exists and is not empty",

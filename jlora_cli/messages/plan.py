@@ -14,16 +14,65 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{gpu} gains nothing from half-precision arithmetic",
         "{gpu} では半精度演算の利点がありません",
     ),
+    "settle.precision_mps": (
+        "float32 is sure on Apple's GPU; bfloat16 may be asked for (neither was measured)",
+        "Apple の GPU では float32 が確実です。bfloat16 も指定できます（どちらも未測定）",
+    ),
+    "settle.precision_amd": (
+        "whether {gpu} is fast in half precision is not known here; it may be asked for",
+        "{gpu} の半精度が速いかどうかは未確認です（指定はできます）",
+    ),
+    "settle.precision_unknown": (
+        "the driver does not tell what {gpu} is capable of; half precision may be asked for",
+        "ドライバーから {gpu} の能力が分かりません（半精度の指定はできます）",
+    ),
+    "settle.precision_8bit": (
+        "8-bit layers multiply in float16 and would cast every other input",
+        "8bit の層は float16 で計算し、ほかの精度の入力を毎回変換するためです",
+    ),
+    "settle.needs_cuda": (
+        "a CUDA GPU that torch can use; this machine has none",
+        "torch から使える CUDA GPU が必要ですが、このマシンにはありません",
+    ),
+    "settle.needs_torch": (
+        "a CUDA GPU that torch can use; there is {gpu}, but no torch",
+        "torch から使える CUDA GPU が必要です。{gpu} はありますが torch がありません",
+    ),
+    "settle.needs_cuda_torch": (
+        "a CUDA GPU that torch can use; torch {version} cannot use {gpu}",
+        "torch から使える CUDA GPU が必要ですが、torch {version} は {gpu} を使えません",
+    ),
+    "settle.needs_capability": (
+        "compute capability {needed} or newer; {gpu} has {has}",
+        "Compute Capability {needed} 以上が必要ですが、{gpu} は {has} です",
+    ),
+    "settle.needs_bitsandbytes": (
+        "the package bitsandbytes, which is not installed",
+        "bitsandbytes パッケージが必要ですが、インストールされていません",
+    ),
+    "settle.processes_gpus": (
+        "one for each of the {count} GPUs that torch can use",
+        "torch から使える {count} 個の GPU に 1 つずつ",
+    ),
+    "settle.processes_one": (
+        "no second GPU that torch can use",
+        "torch から使える 2 個目の GPU がありません",
+    ),
+    "settle.processes_windows": (
+        "{count} GPUs, but processes cannot share them on Windows; WSL can",
+        "GPU は {count} 個ありますが、Windows では複数プロセスで分担できません（WSL では可能です）",
+    ),
     "settle.workers": ("rows are encoded before the run starts", "行は開始前にエンコード済みです"),
     "settle.workers_windows": (
         "starting worker processes on Windows costs more than it saves",
         "Windows ではワーカープロセスの起動コストの方が大きくなります",
     ),
-    "settle.optimizer": ("the usual choice", "標準的な選択です"),
-    "settle.optimizer_no_cuda": (
-        "{asked} needs a CUDA GPU",
-        "{asked} には CUDA GPU が必要です",
+    "settle.processes_launched": (
+        "started by a launcher such as torchrun",
+        "torchrun などのランチャーから起動されました",
     ),
+    "settle.optimizer": ("the usual choice", "標準的な選択です"),
+    "settle.optimizer_lack": ("{asked} needs {lack}", "{asked} には {lack}"),
     "settle.attention_eager": (
         "{architecture} has no fused attention",
         "{architecture} には融合された注意機構がありません",
@@ -34,10 +83,29 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "どこでも使える中で最速の torch 標準の注意機構です",
     ),
     "settle.checkpointing_small": (
-        "less memory for about a third more time, on a GPU under 30 GiB",
-        "30 GiB 未満の GPU では、約 1/3 の時間増でメモリを節約します",
+        "less memory on a GPU under {room} GiB, for one more forward pass at every step",
+        "{room} GiB 未満の GPU では、毎ステップ順伝播を 1 回増やしてメモリを節約します",
     ),
-    "settle.checkpointing_off": ("memory is not short here", "メモリに余裕があります"),
+    "settle.checkpointing_off": (
+        "a GPU of this size has room for every layer's values",
+        "この大きさの GPU なら全層の中間値が収まります",
+    ),
+    "settle.checkpointing_cpu": (
+        "a CPU is short of time rather than of memory",
+        "CPU ではメモリより計算時間が不足しがちです",
+    ),
+    "settle.checkpointing_mps": (
+        "with dropout it is not exact on Apple's GPU",
+        "Apple の GPU では、ドロップアウトと併用すると正確になりません",
+    ),
+    "settle.compile_windows": (
+        "torch.compile needs Triton, which torch does not bring on Windows",
+        "torch.compile に必要な Triton が Windows の torch に含まれていません",
+    ),
+    "settle.compile_cpu": (
+        "no gain was seen on a CPU, and the first step took 27 s",
+        "CPU では効果が見られず、最初のステップに 27 秒かかりました",
+    ),
     "settle.packing_on": (
         "rows end to end, no padding; proven equal for {architecture}",
         "行を詰めて並べ、パディングをなくします（{architecture} で同値性を検証済み）",
@@ -71,6 +139,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "モデルの文脈長（指定は {asked}）",
     ),
     "settle.validation": ("lies beside the data", "データと一緒に置かれています"),
+    "settle.targets_renamed": (
+        "the attention layers of {architecture}; the profile names another's ({asked})",
+        "{architecture} の注意層（プロファイルは別のアーキテクチャの {asked} を指定）",
+    ),
     "settle.targets": ("all linear layers of {architecture}", "{architecture} の全線形層"),
     "plan.label.rows": ("training rows", "学習行"),
     "plan.label.tokens": ("tokens", "トークン"),
@@ -84,15 +156,56 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "plan.label.optimizer_steps": ("optimizer steps", "最適化ステップ"),
     "plan.label.warmup_steps": ("warm-up steps", "ウォームアップ"),
     "plan.label.peak_learning_rate": ("peak learning rate", "最大学習率"),
+    "plan.label.epochs": ("epochs", "エポック"),
+    "plan.label.base_parameters": ("weights of the base", "ベースの重み"),
     "plan.label.trainable_parameters": ("trainable weights", "学習する重み"),
-    "plan.label.memory_gib": ("memory (GiB)", "メモリ（GiB）"),
-    "plan.label.available_gib": ("free memory (GiB)", "空きメモリ（GiB）"),
+    "plan.label.adapter_mib": ("adapter on disk", "アダプターの容量"),
+    "plan.label.checkpoint_mib": ("a checkpoint on disk", "チェックポイントの容量"),
+    "plan.label.download_gib": ("to download", "ダウンロード量"),
+    "plan.label.device": ("runs on", "実行デバイス"),
+    "plan.label.tokens_per_second": ("tokens a second", "毎秒トークン数"),
+    "plan.label.seconds_per_epoch": ("time an epoch", "1 エポックの時間"),
+    "plan.label.seconds_total": ("time of the run", "全体の時間"),
+    "plan.finish": ("{time}, done at {clock}", "{time}（{clock} 終了予定）"),
+    "plan.to_measure": ("– (--measure tells)", "–（--measure で測定）"),
+    "plan.nothing": ("nothing", "なし"),
+    "plan.share": ("{count} ({share} of all)", "{count}（全体の {share}）"),
+    "plan.total_estimated": ("{size}, estimated", "{size}（見積もり）"),
+    "plan.total_measured": ("{size}, measured", "{size}（実測）"),
+    "plan.free_unknown": ("unknown", "不明"),
+    "measure.random": (
+        "making random weights in the shape of {model}",
+        "{model} と同じ形の乱数の重みを作成中",
+    ),
+    "measure.longest": (
+        "measuring memory: the {rows} longest rows, up to {tokens} tokens",
+        "メモリを測定中: 最長の {rows} 行（最大 {tokens} トークン）",
+    ),
+    "measure.typical": (
+        "measuring speed over the run's first steps",
+        "速度を測定中: 学習の最初の数ステップ",
+    ),
+    "measure.out_of_memory": (
+        "memory ran out over {rows} rows of up to {tokens} tokens",
+        "{rows} 行（最大 {tokens} トークン）でメモリが不足しました",
+    ),
+    "measure.out_of_memory.fix": (
+        "halve --batch-size and double --gradient-accumulation-steps, or add "
+        "--gradient-checkpointing true; both learn the same",
+        "--batch-size を半分、--gradient-accumulation-steps を 2 倍にするか、"
+        "--gradient-checkpointing true を付けてください（学習内容は変わりません）",
+    ),
+    "plan.label.memory_gib": ("memory", "メモリ"),
+    "plan.label.available_gib": ("free memory", "空きメモリ"),
     "plan.memory.runtime": ("runtime", "実行環境"),
     "plan.memory.base_weights": ("base weights", "ベースの重み"),
     "plan.memory.adapter": ("adapter", "アダプター"),
     "plan.memory.gradients": ("gradients", "勾配"),
     "plan.memory.optimizer": ("optimizer", "最適化状態"),
-    "plan.memory.activations": ("activations", "活性"),
+    "plan.memory.activations": ("activations", "活性値"),
     "plan.memory.logits": ("logits", "ロジット"),
+    "plan.memory.rows": ("rows", "行データ"),
+    "plan.memory.workspace": ("workspace", "作業領域"),
+    "plan.memory.loading": ("loading", "読み込み"),
     "plan.memory.total": ("total", "合計"),
 }

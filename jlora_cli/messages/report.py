@@ -10,6 +10,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "report.samples": ("Answers before and after", "学習前後の回答"),
     "report.prompt": ("prompt", "プロンプト"),
     "report.before": ("before", "学習前"),
+    "report.during": ("during", "学習中"),
+    "report.at_step": ("step {step}: {answer}", "ステップ {step}: {answer}"),
     "report.after": ("after", "学習後"),
     "report.findings": ("Findings", "指摘事項"),
     "report.settings": ("Settings", "設定"),
@@ -25,4 +27,12 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "report.memory": ("peak memory", "最大メモリ"),
     "report.trainable": ("trainable weights", "学習する重み"),
     "report.figure": ("figure", "項目"),
+    "report.incomplete": (
+        "{path} was not written by a run: it lacks {names}",
+        "{path} は学習の実行が書いたものではありません（{names} がありません）",
+    ),
+    "report.incomplete.fix": (
+        "name a run folder as `jlora train` leaves it",
+        "`jlora train` が残した実行フォルダーを指定してください",
+    ),
 }

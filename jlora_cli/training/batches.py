@@ -96,16 +96,12 @@ def epoch_order(count: int, *, seed: int, epoch: int) -> list[int]:
     return order
 
 
-def steps(
-    count: int, *, batch_size: int, accumulation: int, seed: int, total_steps: int
-) -> Iterator[list[list[int]]]:
-    """Row numbers of each optimizer step, by micro-batch; the last of an epoch may be short."""
-    per_step = batch_size * accumulation
+def steps(count: int, *, per_step: int, seed: int, total_steps: int) -> Iterator[list[int]]:
+    """Row numbers of each optimizer step; the last step of an epoch may be short."""
     for epoch in range(math.ceil(total_steps * per_step / max(count, 1)) + 1):
         order = epoch_order(count, seed=seed, epoch=epoch)
         for start in range(0, count, per_step):
             if total_steps == 0:
                 return
             total_steps -= 1
-            chosen = order[start : start + per_step]
-            yield [chosen[i : i + batch_size] for i in range(0, len(chosen), batch_size)]
+            yield order[start : start + per_step]

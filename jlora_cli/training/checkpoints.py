@@ -25,9 +25,10 @@ from jlora_cli.events import Warned
 from jlora_cli.messages import say
 from jlora_cli.model import adapter_state
 from jlora_cli.run_folder import write_json
+from jlora_cli.training.randomness import put_back, random_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from peft import PeftModel
@@ -63,17 +64,25 @@ class Trained(NamedTuple):
     scheduler: LRScheduler
 
 
+class Beside(NamedTuple):
+    """What a checkpoint also holds.
+
+    `best`: the tensors of the best adapter so far, where the run keeps one. `random`: where the
+    generators of each of the run's processes stand, if it has more than this one.
+    """
+
+    best: dict[str, torch.Tensor] | None = None
+    random: Sequence[dict[str, torch.Tensor]] = ()
+
+
 def save(
     folder: Path,
     step: int,
     trained: Trained,
     progress: dict[str, Any],
-    *,
-    best: dict[str, torch.Tensor] | None = None,
+    beside: Beside | None = None,
 ) -> Path:
     """Write the checkpoint of `step` under `folder`; returns its path.
-
-    `best`: the tensors of the best adapter so far, where the run keeps one.
 
     Raises:
         JloraError: it cannot be written; older checkpoints are untouched.
@@ -83,7 +92,9 @@ def save(
     shutil.rmtree(draft, ignore_errors=True)
     try:
         draft.mkdir(parents=True)
-        _write(draft, trained, {"step": step, **progress}, best)
+        beside = beside or Beside()
+        tensors = {ADAPTER: adapter_state(trained.adapted), BEST: beside.best}
+        _write(draft, tensors, _state(trained, beside.random), {"step": step, **progress})
         shutil.rmtree(path, ignore_errors=True)
         draft.replace(path)
         _sync_folder(folder)
@@ -95,30 +106,27 @@ def save(
 
 
 def _write(
-    draft: Path, trained: Trained, progress: dict[str, Any], best: dict[str, torch.Tensor] | None
+    draft: Path,
+    tensors: dict[str, dict[str, torch.Tensor] | None],
+    state: dict[str, Any],
+    progress: dict[str, Any],
 ) -> None:
-    _save_tensors(adapter_state(trained.adapted), draft / ADAPTER)
-    if best is not None:
-        _save_tensors(best, draft / BEST)
-    torch.save(_state(trained), draft / STATE)
+    for name, named in tensors.items():
+        if named is not None:
+            whole = {key: tensor.detach().cpu().contiguous() for key, tensor in named.items()}
+            save_file(whole, draft / name)
+    torch.save(state, draft / STATE)
     write_json(draft / PROGRESS, progress)
     for file in sorted(draft.iterdir()):
         _sync(file)
     write_json(draft / MANIFEST, {file.name: _sha256(file) for file in sorted(draft.iterdir())})
 
 
-def _save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
-    save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, path)
-
-
-def _state(trained: Trained) -> dict[str, Any]:
-    random = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        random["cuda"] = torch.cuda.get_rng_state()
+def _state(trained: Trained, random: Sequence[dict[str, torch.Tensor]]) -> dict[str, Any]:
     state = {
         "optimizer": trained.optimizer.state_dict(),
         "scheduler": trained.scheduler.state_dict(),
-        "random": random,
+        "random": list(random) or [random_state()],
     }
     scaler = _scaler(trained)
     return state if scaler is None else {**state, "scaler": scaler.state_dict()}
@@ -185,10 +193,11 @@ def read_progress(path: Path) -> dict[str, Any]:
     return progress
 
 
-def restore(path: Path, trained: Trained) -> dict[str, torch.Tensor] | None:
+def restore(path: Path, trained: Trained, *, rank: int = 0) -> dict[str, torch.Tensor] | None:
     """Put the state of the checkpoint at `path` back; returns the best adapter, if it has one.
 
-    Nothing in it is unpickled but tensors and plain values.
+    `rank` is this process's among those of the run. Nothing is unpickled but tensors and plain
+    values.
 
     Raises:
         JloraError: it was not written by jlora, or for another adapter or optimizer.
@@ -205,9 +214,7 @@ def restore(path: Path, trained: Trained) -> dict[str, torch.Tensor] | None:
             scaler.load_state_dict(state["scaler"])
         best = load_file(path / BEST) if (path / BEST).is_file() else None
         # Last, because everything before it may draw random numbers.
-        torch.set_rng_state(state["random"]["cpu"])
-        if "cuda" in state["random"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state(state["random"]["cuda"])
+        put_back(state["random"][rank])
     except _UNREADABLE as error:
         raise _unreadable(path, error) from error
     return best

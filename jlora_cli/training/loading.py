@@ -19,7 +19,8 @@ from jlora_cli.model import (
 )
 from jlora_cli.recipe import attention_layers
 from jlora_cli.run_folder import open_source
-from jlora_cli.training.optimizer import add_noise
+from jlora_cli.training.allocator import give_back_freed_tensors
+from jlora_cli.training.optimizer import add_noise, remove_noise
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,19 +42,40 @@ class Loaded(NamedTuple):
     accelerator: Accelerator
 
 
-def load(proposal: Proposal, folder: Path, adapter: Path | None) -> Loaded:
+class Shelf:
+    """Where a base waits between runs that use it one after the other."""
+
+    def __init__(self) -> None:
+        self.base: PreTrainedModel | None = None
+
+    def put_back(self, adapted: PeftModel) -> None:
+        """Keep the base of a run that is over, without its adapter."""
+        base: PreTrainedModel = adapted.unload()
+        remove_noise(base)
+        self.base = base
+
+
+def load(
+    proposal: Proposal, folder: Path, adapter: Path | None, base: PreTrainedModel | None = None
+) -> Loaded:
     """The base in `folder` with a fresh adapter, or with the one in `adapter` to go on from.
+
+    `base` is the one in `folder` where it is loaded already.
 
     Raises:
         JloraError: the base or the adapter cannot be used.
     """
     config = proposal.config
     device = choose_device("cpu" if proposal.machine.usable_gpu is None else None)
+    if device == "cpu":
+        give_back_freed_tensors()
     accelerator = Accelerator(
         cpu=device == "cpu", mixed_precision=_MIXED.get(config.precision, "no")
     )
     placement = Placement(device, config.precision, config.quantization, config.attention)
-    base = load_base(folder, placement, dropout=config.base_dropout, tokenizer=proposal.tokenizer)
+    if base is None:
+        tokenizer, dropout = proposal.tokenizer, config.base_dropout
+        base = load_base(folder, placement, dropout=dropout, tokenizer=tokenizer)
     if config.gradient_checkpointing is True:
         base.gradient_checkpointing_enable({"use_reentrant": False})
         base.enable_input_require_grads()

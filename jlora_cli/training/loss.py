@@ -46,6 +46,14 @@ def mean_loss(
     model: PreTrainedModel, rows: Sequence[Encoded], *, batch_size: int, packing: bool, pad_id: int
 ) -> float:
     """The mean loss in nats per supervised token over `rows`, dropout off, nothing learned."""
+    total, count = total_loss(model, rows, batch_size=batch_size, packing=packing, pad_id=pad_id)
+    return total / max(count, 1)
+
+
+def total_loss(
+    model: PreTrainedModel, rows: Sequence[Encoded], *, batch_size: int, packing: bool, pad_id: int
+) -> tuple[float, int]:
+    """The summed loss in nats over `rows`, and over how many supervised tokens; dropout off."""
     training = model.training
     model.eval()
     total, count = 0.0, 0
@@ -58,4 +66,4 @@ def mean_loss(
             total += float(summed_loss(model, batch.to(model.device)))
             count += len(batch.targets)
     model.train(training)
-    return total / max(count, 1)
+    return total, count

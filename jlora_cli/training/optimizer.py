@@ -66,8 +66,16 @@ def add_noise(base: PreTrainedModel, alpha: float) -> None:
         return output + torch.empty_like(output).uniform_(-1, 1) * size
 
     # PEFT calls the base's forward past its hooks; the decoder inside it is called properly.
-    base.base_model.register_forward_pre_hook(measure, with_kwargs=True)
-    base.get_input_embeddings().register_forward_hook(noisy)
+    base._jlora_noise = (
+        base.base_model.register_forward_pre_hook(measure, with_kwargs=True),
+        base.get_input_embeddings().register_forward_hook(noisy),
+    )
+
+
+def remove_noise(base: PreTrainedModel) -> None:
+    """Take back what `add_noise` did, where it did."""
+    for hook in base.__dict__.pop("_jlora_noise", ()):
+        hook.remove()
 
 
 def row_lengths(positions: torch.Tensor) -> torch.Tensor:

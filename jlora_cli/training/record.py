@@ -6,15 +6,18 @@ import time
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jlora_cli import __version__
 from jlora_cli.model import device_memory_gib, trainable_parameters
+from jlora_cli.run_folder import ADAPTER_WEIGHTS
 
 if TYPE_CHECKING:
     from peft import PeftModel
 
     from jlora_cli.proposal import Proposal
+    from jlora_cli.training.step import Taken
 
 _PACKAGES = ("torch", "transformers", "peft", "tokenizers", "sentencepiece", "bitsandbytes")
 # Settings that decide what is learned. What only decides where and how fast may change between
@@ -28,6 +31,7 @@ _WATCHED = (
     "optimizer",
     "batch_size",
     "gradient_accumulation_steps",
+    "processes",
     "max_length",
     "precision",
     "quantization",
@@ -54,7 +58,22 @@ class Progress:
     best_loss: float | None = None
     worse: int = 0
     validation_loss: float | None = None
+    # Of each step: its loss, and how many supervised tokens that is the mean of.
     losses: list[float] = field(default_factory=list)
+    supervised: list[int] = field(default_factory=list)
+    clipped: int = 0
+    # Rows that fit into memory at once, where they are fewer than were asked for.
+    micro_batch_size: int | None = None
+    findings: list[dict[str, str]] = field(default_factory=list)
+
+    def note(self, step: int, taken: Taken, *, tokens: int, seconds: float) -> None:
+        """A step was taken over so many tokens in so many seconds."""
+        self.step = step
+        self.tokens += tokens
+        self.seconds += seconds
+        self.losses.append(taken.loss)
+        self.supervised.append(taken.supervised)
+        self.clipped += taken.clipped
 
 
 @dataclass(frozen=True)
@@ -105,17 +124,23 @@ def build_record(
         "config": proposal.resolved.as_json(),
         "plan": proposal.plan.as_json(),
         "tokens": proposal.tokens,
-        "findings": [item.as_json() for item in proposal.findings],
+        "findings": [*(item.as_json() for item in proposal.findings), *progress.findings],
         "allowed": list(proposal.allowed),
         "data_fingerprint": proposal.data_fingerprint,
         **asdict(identity),
         "versions": {name: _version(name) for name in _PACKAGES},
-        "result": _result(progress, adapted, clock.seconds),
+        "result": {
+            **_result(progress, adapted, clock.seconds, output=proposal.config.output),
+            "micro_batch_size": progress.micro_batch_size or proposal.config.batch_size,
+        },
     }
 
 
-def _result(progress: Progress, adapted: PeftModel, seconds: float) -> dict[str, Any]:
+def _result(
+    progress: Progress, adapted: PeftModel, seconds: float, *, output: str | None
+) -> dict[str, Any]:
     last = progress.losses[-_SHOWN_LOSSES:]
+    trained = trainable_parameters(adapted)
     return {
         "optimizer_steps": progress.step,
         "train_loss": sum(last) / len(last) if last else None,
@@ -124,8 +149,15 @@ def _result(progress: Progress, adapted: PeftModel, seconds: float) -> dict[str,
         "tokens_per_second": round(progress.tokens / max(progress.seconds, 1e-9), 1),
         "seconds": seconds,
         "peak_memory_gib": device_memory_gib(str(adapted.device)),
-        "trainable_parameters": trainable_parameters(adapted),
+        "trainable_parameters": trained,
+        "trainable_share": trained / adapted.get_nb_trainable_parameters()[1],
+        "adapter_mib": _size_mib(Path(output or "") / "adapter" / ADAPTER_WEIGHTS),
     }
+
+
+def _size_mib(path: Path) -> float | None:
+    """A file's size; None for a run that ended before it wrote it."""
+    return round(path.stat().st_size / 2**20, 2) if path.is_file() else None
 
 
 def build_card(proposal: Proposal, identity: Identity) -> dict[str, Any]:

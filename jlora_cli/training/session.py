@@ -5,39 +5,42 @@ from __future__ import annotations
 import math
 import time
 from contextlib import suppress
-from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from jlora_cli.errors import JloraError, refuse
-from jlora_cli.events import Evaluated, Notify, Saved, Stage, StepDone, Warned, ignore
+from jlora_cli.events import Evaluated, Notify, Stage, StepDone, Warned, ignore
 from jlora_cli.hub import find_model
 from jlora_cli.messages import say
 from jlora_cli.model import adapter_state, fingerprint
-from jlora_cli.report import write_report
-from jlora_cli.run_folder import RECORD, append_json, make_run_folder, write_json
+from jlora_cli.plan import rows_per_step
+from jlora_cli.run_folder import make_run_folder
 from jlora_cli.training import checkpoints
 from jlora_cli.training.batches import steps
 from jlora_cli.training.checkpoints import Trained
-from jlora_cli.training.guard import Guard, is_out_of_memory
+from jlora_cli.training.fitting import MicroBatch
+from jlora_cli.training.guard import Guard, GuardError, check_result
 from jlora_cli.training.interruption import Interruption
-from jlora_cli.training.loading import as_loaded, go_on_from, load
-from jlora_cli.training.loss import make_batch, mean_loss, summed_loss
+from jlora_cli.training.keeping import Keeper
+from jlora_cli.training.launch import Task
+from jlora_cli.training.loading import Shelf, as_loaded, go_on_from, load
+from jlora_cli.training.loss import total_loss
 from jlora_cli.training.optimizer import make_optimizer, make_scheduler
-from jlora_cli.training.record import Clock, Identity, Progress, build_card, build_record
-from jlora_cli.training.saving import keep_rows, sample_answers, save_adapter
+from jlora_cli.training.processes import gathered
+from jlora_cli.training.record import Clock, Identity, Progress
+from jlora_cli.training.step import Stepper
+from jlora_cli.training.trend import Trend
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from accelerate import Accelerator
+    from transformers import PreTrainedModel
 
     from jlora_cli.config import RunConfig
-    from jlora_cli.prompt import Encoded
+    from jlora_cli.finding import Finding
     from jlora_cli.proposal import Proposal
-    from jlora_cli.training.batches import Batch
+    from jlora_cli.training.processes import World
 
 
 def train(
@@ -46,17 +49,48 @@ def train(
     *,
     resume: bool = False,
     from_adapter: str | None = None,
+    shelf: Shelf | None = None,
 ) -> dict[str, Any]:
     """Run `proposal` and return its record, which also stands in the run folder's run.json.
+
+    The base is taken from `shelf` where a run before left it there, and put back after this one.
 
     Raises:
         JloraError: the run cannot start, and nothing was written; or it had to be stopped, and
             what was reached is saved.
     """
-    run = prepare(proposal, notify, Clock(), resume=resume, from_adapter=from_adapter)
+    task, clock = Task(proposal, resume, from_adapter), Clock()
+    count = int(proposal.config.processes)
+    if count > 1:
+        notify(Stage("train.stage.processes", {"count": count}))
+    with gathered(task) as world:
+        return take_part(task, world, notify, clock, shelf)
+
+
+def take_part(
+    task: Task,
+    world: World,
+    notify: Notify = ignore,
+    clock: Clock | None = None,
+    shelf: Shelf | None = None,
+) -> dict[str, Any]:
+    """Run `task` as one of the processes of `world`, of which only the first tells and writes.
+
+    `shelf`: see `train`.
+
+    Raises:
+        JloraError: see `train`.
+    """
+    with world.together():
+        base = shelf.base if shelf else None
+        run = prepare(task, world, notify if world.leads else ignore, clock or Clock(), base)
+    world.align(run.stepper.moved)
     with Interruption() as interruption:
         try:
-            return run.tell(interruption)
+            record = run.tell(interruption)
+        except GuardError as stop:
+            run.end_stopped(stop)
+            raise
         except JloraError as error:
             run.end("failed", problem=error.problem)
             raise
@@ -64,18 +98,28 @@ def train(
             with suppress(OSError):
                 run.end("failed", problem=str(error))
             problem = error.strerror or error
-            raise refuse("source.cannot_write", path=run.output, problem=problem) from error
+            raise refuse("source.cannot_write", path=run.keeper.output, problem=problem) from error
+    if shelf is not None:
+        shelf.put_back(run.trained.adapted)
+    return record
 
 
 def prepare(
-    proposal: Proposal, notify: Notify, clock: Clock, *, resume: bool, from_adapter: str | None
+    task: Task,
+    world: World,
+    notify: Notify,
+    clock: Clock,
+    base: PreTrainedModel | None = None,
 ) -> Run:
     """Load all that a run needs, as it begins or as its newest checkpoint left it.
+
+    `base`: the model where it is loaded already, by a run that gave it back.
 
     Raises:
         JloraError: the base, the adapter to go on from or the checkpoint cannot be used; the run
             folder is as it was.
     """
+    proposal, resume, from_adapter = task
     notify(Stage("train.stage.loading", {"model": proposal.config.model}))
     folder = find_model(proposal.config.model or "", what="weights")
     identity = Identity(fingerprint(folder), from_adapter)
@@ -91,216 +135,188 @@ def prepare(
     wanted = identity.as_json(proposal)
     checkpoint = checkpoints.find_to_resume(output, wanted, notify) if resume else None
     torch.manual_seed(proposal.config.seed)
-    adapted, accelerator = load(proposal, folder, adapter)
+    adapted, accelerator = load(proposal, folder, adapter, base)
+    if not world.leads:  # the same adapter, but dropout of its own
+        torch.manual_seed(proposal.config.seed + world.rank)
     config = proposal.config
     optimizer = accelerator.prepare_optimizer(make_optimizer(adapted, config))
     scheduler = make_scheduler(optimizer, config, proposal.plan.optimizer_steps)
     trained = Trained(adapted, optimizer, scheduler)
-    run = Run(as_loaded(proposal, adapted), identity, trained, accelerator, notify, clock)
-    make_run_folder(run.output)
+    proposal = as_loaded(proposal, adapted)
+    run = Run(Keeper(proposal, identity, trained, accelerator, world, notify, clock))
+    if world.leads:
+        make_run_folder(output)
     if checkpoint is not None:
         run.restore(checkpoint)
     return run
 
 
 class Run:
-    """One training run over one run folder."""
+    """One training run over one run folder, which `keeper` writes."""
 
-    def __init__(  # noqa: PLR0913 - the parts that `prepare` has put together
-        self,
-        proposal: Proposal,
-        identity: Identity,
-        trained: Trained,
-        accelerator: Accelerator,
-        notify: Notify,
-        clock: Clock,
-    ) -> None:
-        self.proposal = proposal
-        self.config: RunConfig = proposal.config
-        self.identity = identity
-        self.trained = trained
-        self.accelerator = accelerator
-        self.notify = notify
-        self.clock = clock
-        self.output = Path(self.config.output or "")
-        self.total_steps = proposal.plan.optimizer_steps
+    def __init__(self, keeper: Keeper) -> None:
+        self.keeper = keeper
+        self.proposal, self.trained = keeper.proposal, keeper.trained
+        self.world, self.notify = keeper.world, keeper.notify
+        self.config: RunConfig = self.proposal.config
+        self.total_steps = self.proposal.plan.optimizer_steps
         self.progress = Progress()
         self.best: dict[str, torch.Tensor] | None = None
-        self.guard = Guard(trained.adapted, steps=self.total_steps)
+        self.micro_batch = MicroBatch(self.config.batch_size, self.world, self._find)
+        self.stepper = Stepper(
+            self.trained,
+            keeper.accelerator,
+            self.config,
+            pad_id=self.proposal.format.pad_id or 0,
+            guard=Guard(self.trained.adapted, steps=self.total_steps),
+            micro_batch=self.micro_batch,
+            world=self.world,
+        )
+        per_epoch = math.ceil(len(self.proposal.train.rows) / rows_per_step(self.config))
+        self.trend = Trend(self.config, per_epoch=per_epoch, total=self.total_steps)
 
     def restore(self, checkpoint: Path) -> None:
         """Put everything back as `checkpoint` has it; what was logged after it is forgotten."""
-        self.best = checkpoints.restore(checkpoint, self.trained)
+        self.best = checkpoints.restore(checkpoint, self.trained, rank=self.world.rank)
         self.progress = Progress(**checkpoints.read_progress(checkpoint)["progress"])
         step = self.progress.step
-        self.guard = Guard(self.trained.adapted, steps=self.total_steps - step)
-        keep_rows(self.output / "metrics.jsonl", lambda row: row["step"] <= step)
-        keep_rows(self.output / "samples.jsonl", lambda row: row["when"] == "before" and step > 0)
+        self.micro_batch.rows = self.progress.micro_batch_size or self.config.batch_size
+        self.stepper.guard = Guard(self.trained.adapted, steps=self.total_steps - step)
+        self.keeper.forget_after(step)
         self.notify(Stage("train.stage.resumed", {"step": step, "path": checkpoint}))
 
     def tell(self, interruption: Interruption) -> dict[str, Any]:
         """From the first answers to the finished record."""
         if self.progress.step == 0 and interruption.signal is None:
-            self._sample("before")
+            self.keeper.sample("before", 0)
         self.notify(Stage("train.stage.training", {"steps": self.total_steps}))
-        if self._loop(interruption):
-            self._checkpoint()
-            return self.end("interrupted", signal=interruption.signal)
-        self._save_adapter()
-        self._sample("after")
+        signal = self._loop(interruption)
+        if signal:
+            self.keeper.checkpoint(self.progress, self.best)
+            return self.end("interrupted", signal=signal)
+        self._take_best()
+        self.keeper.adapter()
+        self.keeper.sample("after", self.progress.step)
         return self.end("finished")
+
+    def end_stopped(self, stop: GuardError) -> None:
+        """Keep the state before the step that was given up, and write how the run ended."""
+        with suppress(JloraError):
+            if self.progress.step > 0:
+                check_result(adapter_state(self.trained.adapted))
+                self.keeper.checkpoint(self.progress, self.best)
+        self.end("failed", problem=stop.problem, step=stop.step, rows=list(stop.rows))
+
+    def end(self, status: str, **how: object) -> dict[str, Any]:
+        """The record of the run, which ended so."""
+        return self.keeper.end(self.progress, status, **how)
 
     # -- the loop ----------------------------------------------------------------------------
 
-    def _loop(self, interruption: Interruption) -> bool:
-        """Optimizer steps until the end, an early stop or an interruption; True for the last."""
-        config, progress = self.config, self.progress
+    def _loop(self, interruption: Interruption) -> int:
+        """Optimizer steps until the end, an early stop or a signal, whose number it returns."""
         order = steps(
             len(self.proposal.train.rows),
-            batch_size=config.batch_size,
-            accumulation=config.gradient_accumulation_steps,
-            seed=config.seed,
+            per_step=rows_per_step(self.config),
+            seed=self.config.seed,
             total_steps=self.total_steps,
         )
         self.trained.adapted.train()
-        for number, micro_batches in enumerate(order, start=1):
-            if number <= progress.step:
-                continue
-            if interruption.signal is not None:
-                return True
-            self._advance(number, micro_batches)
-            due = number % int(config.evaluation_steps) == 0 or number == self.total_steps
-            if due and self._evaluate():
+        signal = self._signal(interruption)
+        for number, chosen in islice(enumerate(order, start=1), self.progress.step, None):
+            if signal:
+                return signal
+            self._advance(number, chosen)
+            if self._is_due(number, self.config.evaluation_steps, at_end=True) and self._evaluate():
                 self.notify(Warned(say("train.stopped_early", step=number)))
                 break
+            if self._is_due(number, self.config.sample_steps):
+                self.keeper.sample("during", number)
+            signal = self._signal(interruption)
             # An interrupted run saves itself in a moment.
-            if number % int(config.checkpoint_steps) == 0 and interruption.signal is None:
-                self._checkpoint()
-        return False
+            if number % int(self.config.checkpoint_steps) == 0 and not signal:
+                self.keeper.checkpoint(self.progress, self.best)
+        return 0
 
-    def _advance(self, number: int, micro_batches: list[list[int]]) -> None:
+    def _signal(self, interruption: Interruption) -> int:
+        """The signal that any of the processes has been sent, or 0."""
+        return self.world.highest(interruption.signal or 0)
+
+    def _is_due(self, number: int, every: int | str | None, *, at_end: bool = False) -> bool:
+        """Whether something happens after this step; at the last one only where that is said."""
+        if number == self.total_steps:
+            return at_end
+        return every is not None and number % int(every) == 0
+
+    def _advance(self, number: int, chosen: list[int]) -> None:
         """One optimizer step, told to whoever listens."""
-        progress, rows = self.progress, self.proposal.train.rows
+        progress = self.progress
+        rows = [self.proposal.train.rows[i] for i in chosen]
         before = time.monotonic()
-        batches = [self._batch([rows[i] for i in chosen]) for chosen in micro_batches]
         rate = float(self.trained.scheduler.get_last_lr()[0])
-        loss = self._step(number, batches)
-        self.trained.scheduler.step()
-        progress.step = number
-        progress.tokens += sum(batch.tokens for batch in batches)
-        progress.losses.append(loss)
-        progress.seconds += time.monotonic() - before
+        taken = self.stepper.take(number, rows)
+        seconds, tokens = time.monotonic() - before, sum(len(row.ids) for row in rows)
+        progress.note(number, taken, tokens=tokens, seconds=seconds)
+        self.micro_batch.watch(number, seconds=seconds, tokens=tokens)
         speed = progress.tokens / max(progress.seconds, 1e-9)
         left = progress.seconds / number * (self.total_steps - number)
-        event = StepDone(number, self.total_steps, loss, rate, speed, left)
-        self.notify(event)
-        if number % self.config.logging_steps == 0:
-            append_json(self.output / "metrics.jsonl", {"kind": "step", **asdict(event)})
+        event = StepDone(number, self.total_steps, taken.loss, rate, speed, left)
+        self.keeper.log("step", event, kept=number % self.config.logging_steps == 0)
+        self._judge()
 
-    def _batch(self, rows: Sequence[Encoded]) -> Batch:
-        pad_id = self.proposal.format.pad_id or 0
-        return make_batch(rows, packing=self.config.packing is True, pad_id=pad_id)
+    def _judge(self) -> None:
+        """Say once where the loss does not fall."""
+        if any(item["id"] == "loss-not-falling" for item in self.progress.findings):
+            return
+        finding = self.trend.judge(self.progress)
+        if finding is not None:
+            self._find(finding)
 
-    def _step(self, number: int, batches: list[Batch]) -> float:
-        """One optimizer step; returns the mean loss in nats per supervised token of all batches."""
-        supervised = max(1, sum(len(batch.targets) for batch in batches))
-        total = sum(self._learn(number, batch, supervised) for batch in batches)
-        adapted, optimizer, _ = self.trained
-        moved = [p for p in adapted.parameters() if p.requires_grad]
-        norm = float(self.accelerator.clip_grad_norm_(moved, self.config.max_grad_norm))
-        self.guard.check_gradient(norm, number, scaled=self.config.precision == "float16")
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        self.guard.check_adapter(number)
-        return total
+    def _find(self, finding: Finding) -> None:
+        """A finding of the live run: told at once, and kept for the record."""
+        self.progress.findings.append(finding.as_json())
+        self.progress.micro_batch_size = self.micro_batch.rows
+        text = {"evidence": finding.evidence, "consequence": finding.consequence}
+        self.notify(Warned(say("train.found", **text, remedy=finding.remedy)))
 
-    def _learn(self, number: int, batch: Batch, supervised: int) -> float:
-        """Gradients of one micro-batch; returns its share of the step's loss."""
-        adapted = self.trained.adapted
-        try:
-            with self.accelerator.autocast():
-                loss = summed_loss(adapted, batch.to(adapted.device)) / supervised
-            value = float(loss.detach())
-            self.guard.check_loss(value, number, batch.origins)
-            self.accelerator.backward(loss)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            rows, tokens = len(batch.origins), batch.tokens
-            raise refuse("guard.out_of_memory", step=number, rows=rows, tokens=tokens) from error
-        return value
+    # -- evaluation --------------------------------------------------------------------------
 
     def _evaluate(self) -> bool:
         """Score the validation rows; True when the run should stop early."""
-        rows, config, progress = self.proposal.validation.rows, self.config, self.progress
+        rows, progress = self.proposal.validation.rows, self.progress
         if not rows:
             return False
-        with self.accelerator.autocast():
-            loss = mean_loss(
-                self.trained.adapted,
-                rows,
-                batch_size=config.batch_size,
-                packing=config.packing is True,
-                pad_id=self.proposal.format.pad_id or 0,
-            )
-        progress.validation_loss = loss
-        event = Evaluated(progress.step, loss)
-        self.notify(event)
-        append_json(self.output / "metrics.jsonl", {"kind": "evaluation", **asdict(event)})
+        parts = self.micro_batch.fit(self._score, rows, step=progress.step)
+        total, count = self.world.add(*parts)
+        progress.validation_loss = loss = total / max(count, 1)
+        self.keeper.log("evaluation", Evaluated(progress.step, loss))
         if progress.best_loss is None or loss < progress.best_loss:
             progress.best_loss, progress.worse = loss, 0
             self._remember_best()
         else:
             progress.worse += 1
-        return progress.worse > (config.early_stopping_patience or math.inf)
+        return progress.worse > (self.config.early_stopping_patience or math.inf)
 
-    # -- what stays --------------------------------------------------------------------------
+    def _score(self, size: int) -> tuple[float, int]:
+        """This process's share of the validation loss and tokens, `size` rows at a time."""
+        with self.keeper.accelerator.autocast():
+            return total_loss(
+                self.trained.adapted,
+                self.world.part(self.proposal.validation.rows),
+                batch_size=size,
+                packing=self.config.packing is True,
+                pad_id=self.proposal.format.pad_id or 0,
+            )
 
     def _remember_best(self) -> None:
         if self.config.early_stopping_patience is not None:
             state = adapter_state(self.trained.adapted)
             self.best = {name: tensor.detach().clone() for name, tensor in state.items()}
 
-    def _checkpoint(self) -> None:
-        folder, step = self.output / "checkpoints", self.progress.step
-        state = {
-            "identity": self.identity.as_json(self.proposal),
-            "progress": asdict(self.progress),
-        }
-        path = checkpoints.save(folder, step, self.trained, state, best=self.best)
-        checkpoints.keep_newest(folder, self.config.keep_checkpoints, step=step)
-        self.notify(Saved(step, str(path)))
-
-    def _save_adapter(self) -> None:
-        """The adapter folder: the best adapter where the run watched for it, else the last."""
+    def _take_best(self) -> None:
+        """The best adapter where the run watched for it, in place of the last."""
         from peft import set_peft_model_state_dict  # noqa: PLC0415
 
-        adapted = self.trained.adapted
         if self.best is not None:
-            set_peft_model_state_dict(adapted, self.best)
+            set_peft_model_state_dict(self.trained.adapted, self.best)
             self.progress.validation_loss = self.progress.best_loss
-        card = build_card(self.proposal, self.identity)
-        portable = save_adapter(self.output, adapted, self.proposal, card)
-        self.notify(portable.event())
-
-    def _sample(self, when: str) -> None:
-        """Answers to the sample prompts, greedy, beside those of the other end of the run."""
-        prompts = self.proposal.prompts
-        if not prompts:
-            return
-        self.notify(Stage(f"train.stage.sample_{when}", {"count": len(prompts)}))
-        with self.accelerator.autocast():
-            for row in sample_answers(self.trained.adapted, self.proposal):
-                told = {"when": when, "step": self.progress.step, **row}
-                append_json(self.output / "samples.jsonl", told)
-
-    def end(self, status: str, **how: object) -> dict[str, Any]:
-        """Write run.json, the last file of a run folder, and the report; returns the record."""
-        parts = build_record(
-            self.proposal, self.identity, self.progress, self.trained.adapted, self.clock
-        )
-        record = {"status": status, **how, **parts}
-        if status == "finished":
-            write_report(self.output, record)
-        write_json(self.output / RECORD, record)
-        return record

@@ -12,9 +12,9 @@ from jlora_cli import evaluation, screen
 from jlora_cli.commands import evaluate as command
 from jlora_cli.errors import JloraError
 from jlora_cli.evaluation import Evaluation, Scores, Terms
-from jlora_cli.generation import Sampling
 from jlora_cli.model import Placement
 from jlora_cli.run_folder import open_source
+from jlora_cli.sampling import Sampling
 from tests.tiny_runs import PAIRS, write_rows
 
 TUNED = Scores(12.3456, 61.5, 40.25, 0.75, 0.5, 0.9, 1.0)

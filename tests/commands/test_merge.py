@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import typer
@@ -12,10 +13,10 @@ from jlora_cli import merging, screen
 from jlora_cli.commands import merge as command
 from jlora_cli.errors import JloraError
 from jlora_cli.events import Stage, Warned
-from jlora_cli.merging import Merged
+from jlora_cli.merging import Merged, Terms
 from jlora_cli.run_folder import open_source
 
-FIGURES = Merged("/out/統合", "bfloat16", 3, 0.00123, 0.987, same_greedy_text=False)
+FIGURES = Merged("/out/統合", "bfloat16", 3, 0.00123, 0.987, same_greedy_text=False, verify="full")
 
 
 @pytest.fixture
@@ -40,8 +41,8 @@ def worker(monkeypatch):
     """What the worker was given; it tells of a stage and a warning and returns FIGURES."""
     given = []
 
-    def merge(artifact, output, *, dtype, notify):
-        given.append((artifact, output, dtype))
+    def merge(artifact, output, terms, notify):
+        given.append((artifact, output, terms))
         notify(Stage("merge.stage.merging", {"dtype": "bfloat16"}))
         notify(Warned("気をつけて"))
         return FIGURES
@@ -53,10 +54,11 @@ def worker(monkeypatch):
 def test_options_reach_the_worker(run, worker, tiny_run, tiny_base, tmp_path):
     output = tmp_path / "統合"
     run(tiny_run, "--output", output)
-    run(tiny_run, "--output", output, "--base", "demo", "--dtype", "float16")
+    words = ("--base", "demo", "--dtype", "float16", "--verify", "full")
+    run(tiny_run, "--output", output, *words)
     assert worker == [
-        (open_source(str(tiny_run)), output, None),
-        (open_source(str(tiny_run), base="demo"), output, "float16"),
+        (open_source(str(tiny_run)), output, Terms()),
+        (open_source(str(tiny_run), base="demo"), output, Terms("float16", "full")),
     ]
     assert worker[0][0].base == str(tiny_base)
 
@@ -84,6 +86,36 @@ def test_an_unknown_precision_is_refused_before_the_worker_is_asked(run, worker,
         run(tiny_run, "--output", "out", "--dtype", "fp8")
     assert refusal.value.problem == "no such precision: fp8"
     assert worker == []
+
+
+def test_an_unknown_way_to_verify_is_refused_before_the_worker_is_asked(run, worker, tiny_run):
+    with pytest.raises(JloraError) as refusal:
+        run(tiny_run, "--output", "out", "--verify", "some")
+    assert refusal.value.remedy == "use full, sample or off"
+    assert worker == []
+
+
+def test_what_was_not_compared_is_said(run, tiny_run, monkeypatch):
+    monkeypatch.setattr(merging, "merge", lambda *_: Merged("/out", "float16"))
+    done = run(tiny_run, "--output", "統合", "--verify", "off")
+    assert done.stdout == "Merged into /out (float16). Nothing was compared (--verify off).\n"
+
+
+def test_the_difference_from_the_quantised_training_is_a_line_of_its_own(
+    run, tiny_run, monkeypatch
+):
+    trained = {
+        "quantization": "4bit",
+        "max_logit_difference": 0.5,
+        "top1_agreement": 0.75,
+        "same_greedy_text": False,
+    }
+    monkeypatch.setattr(merging, "merge", lambda *_: replace(FIGURES, as_trained=trained))
+    line = run(tiny_run, "--output", "統合").stdout.splitlines()[1]
+    assert line == (
+        "Against the adapter on its 4bit base, as it was trained: largest logit difference "
+        "5.00e-01, same first choice 75.0%, greedy text not identical."
+    )
 
 
 def test_output_must_be_named(run, worker, tiny_run):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -12,26 +11,11 @@ from jlora_cli import machine as machines
 from jlora_cli import screen
 from jlora_cli.cli import build_app
 from jlora_cli.errors import JloraError
-from jlora_cli.machine import Gpu, Machine, TorchBuild
 from jlora_cli.messages import use_language
-from jlora_cli.profile import profiles_folder
+from jlora_cli.profile import profile_names, profiles_folder
+from tests.machines import CASES, LAPTOP
 
-LAPTOP = Machine(
-    system="Linux",
-    python="3.11.9",
-    in_virtual_environment=True,
-    cpu="Core i5",
-    cores=2,
-    memory_gib=8.0,
-    free_memory_gib=4.0,
-    disk_free_gib=20.0,
-)
-A100 = replace(
-    LAPTOP,
-    gpus=(Gpu("NVIDIA A100-SXM4-80GB", 79.2, 78.0, (8, 0)),),
-    torch=TorchBuild("2.13.0+cu130", "cu130", cuda_available=True),
-    driver_cuda=(13, 0),
-)
+A100 = CASES["A100 80 GB"].machine
 
 
 @pytest.fixture
@@ -54,13 +38,21 @@ def test_the_list_marks_what_fits_and_what_to_take(run):
     done = run("list", on=A100)
 
     rows = [line.split() for line in done.stdout.splitlines() if line.strip()][2:]
-    marks = {row[0]: row[1:3] for row in rows}
+    marks = {row[0]: row[1:3] for row in rows if row[0] in profile_names()}
     assert done.exit_code == 0
-    assert {name: mark[0] for name, mark in marks.items()} == dict.fromkeys(
-        ["a100", "a100-4bit", "cpu-small", "surface-cuda"], "✓"
-    )
+    assert {name for name, mark in marks.items() if mark[0] == "–"} == {
+        "apple-mps", "cpu", "h200", "multi-gpu",
+    }  # fmt: skip
     assert marks["a100"] == ["✓", "←"]
-    assert "Recommended here: a100 (NVIDIA A100-SXM4-80GB with 79 GiB)." in done.stderr
+    assert len(marks) == 13
+    assert "Recommended here: a100 (NVIDIA A100-SXM4-80GB with 79 GiB: a 3.6B" in done.stderr
+
+
+def test_the_list_tells_what_each_picks(run):
+    rows = {line.split()[0]: line for line in run("list").stdout.splitlines() if line.strip()}
+
+    assert "bfloat16, 4bit, 16 x 2 rows" in rows["a100-4bit"]
+    assert "auto, 2 x 2 rows" in rows["surface-cuda"]
 
 
 def test_without_words_it_lists(run):
@@ -73,10 +65,15 @@ def test_without_words_it_lists(run):
 def test_json_is_one_document(run):
     document = json.loads(run("list", "--json").stdout)
 
-    fits = {row["name"]: (row["fits"], row["recommended"]) for row in document["profiles"]}
-    assert fits == {
-        "a100": (False, False), "a100-4bit": (False, False),
-        "cpu-small": (True, True), "surface-cuda": (False, False),
+    rows = {row["name"]: row for row in document["profiles"]}
+    assert list(rows) == profile_names()
+    assert [name for name in rows if rows[name]["fits"]] == ["cpu-small"]
+    assert [name for name in rows if rows[name]["recommended"]] == ["cpu-small"]
+    assert rows["cpu-small"]["lacks"] == ""
+    assert rows["a100"]["lacks"].endswith("this machine has none")
+    assert rows["a100"]["picks"] == {
+        "precision": "bfloat16", "quantization": "none", "batch_size": 8, "max_length": 512,
+        "gradient_accumulation_steps": 4, "gradient_checkpointing": False, "processes": 1,
     }  # fmt: skip
     assert all(row["description"] for row in document["profiles"])
     assert document["reason"].startswith("no GPU")
@@ -90,7 +87,7 @@ def test_the_list_speaks_japanese(run):
     assert "このマシンでの推奨: cpu-small" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["a100", "a100-4bit", "cpu-small", "surface-cuda"])
+@pytest.mark.parametrize("name", profile_names())
 def test_show_prints_the_file_as_it_is(run, name):
     text = (profiles_folder() / f"{name}.yaml").read_text(encoding="utf-8")
 

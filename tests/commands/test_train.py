@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import math
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,7 +26,7 @@ from jlora_cli.profile import load_profile
 
 LAPTOP = Machine("Linux", "3.11.7", True, "", 2, 16.0, 8.0, 100.0)
 OPTIONS = inspect.signature(command.train).parameters
-OWN = ["profile", "set_", "from_adapter", "allow", "dry_run", "resume", "json"]
+OWN = ["profile", "set_", "from_adapter", "allow", "try_", "dry_run", "measure", "resume", "json"]
 SETTINGS = [name for name in OPTIONS if name not in OWN]
 
 
@@ -58,6 +59,18 @@ def run(monkeypatch, tmp_path):
 
     yield run_one
     screen.forget_consoles()
+
+
+def test_of_the_processes_that_a_launcher_starts_only_the_first_speaks(
+    run, tiny_base, rows, monkeypatch
+):
+    words = ("--model", tiny_base, "--data", rows, "--dry-run")
+    monkeypatch.setenv("RANK", "1")
+    silent = run(*words)
+    monkeypatch.setenv("RANK", "0")
+    first = run(*words)
+    assert (silent.exit_code, silent.output) == (0, "")
+    assert "cpu-small" in first.output
 
 
 @pytest.fixture
@@ -216,6 +229,90 @@ def test_options_and_set_reach_the_settings(dry_run):
     assert (config["compile"]["value"], config["compile"]["source"]) == (False, "option")
     assert (config["epochs"]["value"], config["lora_r"]["value"]) == (2.0, 4)
     assert config["warmup_steps"]["source"] == "auto"
+
+
+def plan_lines(done):
+    """What the plan's table says, by the label of its line."""
+    lines = [re.split(r"\s{2,}", line.strip()) for line in done.stdout.splitlines()]
+    return {line[0]: line[1] for line in lines if len(line) == 2}
+
+
+def test_the_plan_is_told_in_units_and_the_unknown_as_such(run, tiny_base, rows):
+    done = run("--model", tiny_base, "--data", rows, "--dry-run")
+    told = plan_lines(done)
+    assert told["share of padding"] == "0.0%"
+    # GPT-NeoX, two blocks of 32: (32+96) + (32+32) + (32+64) + (64+32), times rank 8.
+    assert told["trainable weights"].startswith("6,144 (")
+    assert told["adapter on disk"] == "0.0 MiB"
+    assert told["memory: total"].endswith(" GiB, estimated")
+    assert told["memory: runtime"] == "0.45 GiB"
+    assert "memory: optimizer" not in told  # it comes to nothing
+    assert told["to download"] == "nothing"
+    assert told["free memory"] == "8.00 GiB"
+    for unknown in ("tokens a second", "time an epoch", "time of the run"):
+        assert told[unknown] == "– (--measure tells)"
+
+
+# --- measured ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def measuring(monkeypatch):
+    """Real steps that took 2.5 GiB and made a hundred tokens a second; the calls."""
+    calls = []
+
+    def measure(proposal, notify):
+        calls.append(proposal)
+        notify(Stage("measure.typical", {}))
+        return 2.5, 100.0
+
+    module = SimpleNamespace(measure=measure)
+    monkeypatch.setitem(sys.modules, "jlora_cli.training.measuring", module)
+    return calls
+
+
+def test_measured_figures_replace_the_estimates(dry_run, measuring):
+    done, document = dry_run("--measure", "--epochs", "2")
+    plan = document["plan"]
+    assert done.exit_code == 0
+    assert len(measuring) == 1
+    assert (plan["measured"], plan["memory_gib"]["total"]) == (True, 2.5)
+    assert plan["memory_gib"]["base_weights"] > 0
+    assert plan["tokens_per_second"] == 100.0
+    assert plan["seconds_per_epoch"] == pytest.approx(plan["tokens"] / 100, abs=0.1)
+    assert plan["seconds_total"] == pytest.approx(2 * plan["tokens"] / 100, abs=0.1)
+    assert "measuring speed" in done.stderr
+
+
+def test_a_measured_plan_says_when_the_run_is_done(run, measuring, tiny_base, rows):
+    done = run("--model", tiny_base, "--data", rows, "--dry-run", "--measure", "--epochs", "2")
+    told = plan_lines(done)
+    assert told["memory: total"] == "2.50 GiB, measured"
+    assert told["tokens a second"] == "100"
+    assert re.fullmatch(r"0:00:\d\d", told["time an epoch"])
+    assert re.fullmatch(r"0:\d\d:\d\d, done at [\d-]{10} \d\d:\d\d", told["time of the run"])
+
+
+def test_a_run_may_be_measured_before_it_begins(run, session, measuring, tiny_base, rows):
+    done = run("--model", tiny_base, "--data", rows, "--measure")
+    ((proposal, _),) = session.calls
+    assert done.exit_code == 0
+    assert proposal.plan.measured is True
+    assert "2.5 of 8.0 GiB" in done.stderr
+
+
+def test_a_refused_run_is_not_measured(dry_run, measuring):
+    done, _ = dry_run("--measure", "--batch-size", "4", "--epochs", "3", "--warmup-steps", "100")
+    assert (done.exit_code, measuring) == (1, [])
+
+
+def test_measuring_without_torch_says_how_to_install_it(dry_run, monkeypatch):
+    monkeypatch.setattr(machine.required.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(JloraError, match="torch"):
+        dry_run("--measure")
+
+
+# --- profiles ----------------------------------------------------------------------------------
 
 
 def test_a_profile_of_ones_own_is_read(run, tiny_base, rows, tmp_path):
@@ -420,3 +517,95 @@ def test_a_run_is_told_in_japanese(run, session, tiny_base, rows):
     done = run("--model", tiny_base, "--data", rows)
     assert "損失は最初 3.500、84 ステップ中の最後の 10 では 1.250" in done.stderr
     assert Path("runs").exists() is False
+
+
+# --- --allow and --try ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trying(monkeypatch):
+    """`try_all` in place of the real one; remembers what it was to train."""
+    table = [
+        {"settings": {"epochs": n}, "validation_loss": loss, "train_loss": 1.0,
+         "optimizer_steps": 7, "seconds": 2.5}
+        for n, loss in (("1", 2.0), ("3", 1.25))
+    ]  # fmt: skip
+    result = {"optimizer_steps": 7}
+    made = SimpleNamespace(
+        calls=[], record={"status": "finished", "tries": table, "best_try": 2, "result": result}
+    )
+
+    def try_all(output, trials, notify):
+        made.calls.append((output, trials))
+        return made.record
+
+    module = SimpleNamespace(try_all=try_all)
+    monkeypatch.setitem(sys.modules, "jlora_cli.training.trying", module)
+    return made
+
+
+def test_what_is_tried_is_shown_in_one_table_and_the_best_is_named(run, trying, tiny_base, rows):
+    words = ["--model", tiny_base, "--data", rows, "--validation", rows, "--output", "猫"]
+    done = run(*words, "--try", "epochs=1,3")
+    ((output, trials),) = trying.calls
+    assert (done.exit_code, str(output)) == (0, "猫")
+    assert [trial.proposal.plan.optimizer_steps for trial in trials] == [7, 21]
+    assert [trial.proposal.config.output for trial in trials] == [
+        str(Path("猫", "tries", number)) for number in ("01", "02")
+    ]
+    assert "2 ✓" in done.stdout
+    assert "1.2500" in done.stdout
+    assert "Best: epochs=3. Its run folder is 猫" in done.stderr
+
+
+def test_tries_as_json_are_one_document(run, trying, tiny_base, rows):
+    words = ["--model", tiny_base, "--data", rows, "--validation", rows, "--json"]
+    done = run(*words, "--try", "epochs=1,3")
+    assert json.loads(done.stdout)["best_try"] == 2
+    planned = json.loads(run(*words, "--try", "epochs=1,3", "--dry-run").stdout)["tries"]
+    assert [one["plan"]["optimizer_steps"] for one in planned] == [7, 21]
+    assert len(trying.calls) == 1
+
+
+def test_an_interrupted_try_ends_with_the_signals_code(run, trying, tiny_base, rows):
+    trying.record |= {"status": "interrupted", "signal": 15, "output": "runs/tries/02"}
+    done = run("--model", tiny_base, "--data", rows, "--validation", rows, "--try", "epochs=1,3")
+    assert done.exit_code == 143
+
+
+def test_a_rehearsal_lists_the_tries(run, tiny_base, rows):
+    words = ["--model", tiny_base, "--data", rows, "--validation", rows, "--dry-run"]
+    done = run(*words, "--try", "learning_rate=1e-4,5e-4")
+    assert done.exit_code == 0
+    assert "learning_rate=5e-4" in done.stdout
+    refused = run(*words, "--try", "warmup_steps=2,100")
+    assert refused.exit_code == 1
+
+
+def test_one_try_that_cannot_be_run_stops_all_before_the_first(run, trying, tiny_base, rows):
+    words = ["--model", tiny_base, "--data", rows, "--validation", rows]
+    done = run(*words, "--try", "warmup_steps=2,100")
+    assert "warmup-exceeds-run" in done.exception.problem
+    assert trying.calls == []
+    resumed = run(*words, "--try", "epochs=1,2", "--resume", "--output", "猫")
+    assert isinstance(resumed.exception, JloraError)
+
+
+def test_what_is_allowed_is_run_and_told(run, session, tiny_base, rows):
+    words = ["--model", tiny_base, "--data", rows, "--warmup-steps", "100"]
+    assert "warmup-exceeds-run" in run(*words).exception.problem
+    done = run(*words, "--allow", "warmup-exceeds-run")
+    assert (done.exit_code, len(session.calls)) == (0, 1)
+    assert "! warmup-exceeds-run" in done.stderr
+
+
+def test_an_adapter_as_the_base_is_a_finding_in_json_too(run, tmp_path, rows):
+    (tmp_path / "tuned").mkdir()
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        (tmp_path / "tuned" / name).write_text(
+            '{"base_model_name_or_path": "猫"}', encoding="utf-8"
+        )
+    done = run("--model", "tuned", "--data", rows, "--dry-run", "--json")
+    (found,) = json.loads(done.stdout)["findings"]
+    assert (found["id"], found["severity"]) == ("base-is-adapter", "error")
+    assert isinstance(done.exception, JloraError)

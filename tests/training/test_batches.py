@@ -18,7 +18,7 @@ WHOLE = Encoded([30, 31], [30, 31], "本文🐈.jsonl:1")
 
 
 def told(count, **settings):
-    defaults = {"batch_size": 2, "accumulation": 1, "seed": 42, "total_steps": 4}
+    defaults = {"per_step": 2, "seed": 42, "total_steps": 4}
     return list(steps(count, **(defaults | settings)))
 
 
@@ -45,38 +45,24 @@ def test_the_global_random_state_neither_decides_nor_is_changed():
     assert epoch_order(30, seed=42, epoch=0) == first
 
 
-@pytest.mark.parametrize(("count", "batch", "accumulation"), [(10, 3, 1), (7, 2, 2), (5, 8, 1)])
-def test_every_row_comes_once_an_epoch(count, batch, accumulation):
-    per_epoch = -(-count // (batch * accumulation))
-    made = told(count, batch_size=batch, accumulation=accumulation, total_steps=3 * per_epoch)
+@pytest.mark.parametrize(("count", "per_step"), [(10, 3), (7, 4), (5, 8)])
+def test_every_row_comes_once_an_epoch(count, per_step):
+    per_epoch = -(-count // per_step)
+    made = told(count, per_step=per_step, total_steps=3 * per_epoch)
     assert len(made) == 3 * per_epoch
     for epoch in range(3):
         inside = made[epoch * per_epoch : (epoch + 1) * per_epoch]
-        assert sorted(row for step in inside for micro in step for row in micro) == [*range(count)]
+        assert sorted(row for step in inside for row in step) == [*range(count)]
 
 
-def test_the_last_batch_of_an_epoch_is_short_and_the_next_epoch_starts_afresh():
-    made = told(5, batch_size=2, total_steps=6)
-    assert [[len(micro) for micro in step] for step in made] == [[2], [2], [1]] * 2
-
-
-def test_accumulation_splits_a_step_into_micro_batches_and_the_last_may_be_short():
-    made = told(7, batch_size=2, accumulation=2, total_steps=2)
-    assert [[len(micro) for micro in step] for step in made] == [[2, 2], [2, 1]]
-
-
-def test_the_split_into_micro_batches_does_not_change_which_rows_a_step_sees():
-    whole = told(9, batch_size=4, accumulation=1, total_steps=7)
-    halves = told(9, batch_size=2, accumulation=2, total_steps=7)
-    singles = told(9, batch_size=1, accumulation=4, total_steps=7)
-    flat = [[[row for micro in step for row in micro] for step in made] for made in (whole, halves)]
-    assert len(whole) == 7
-    assert flat[0] == flat[1] == [[row for micro in step for row in micro] for step in singles]
+def test_the_last_step_of_an_epoch_is_short_and_the_next_epoch_starts_afresh():
+    made = told(5, total_steps=6)
+    assert [len(step) for step in made] == [2, 2, 1] * 2
 
 
 @pytest.mark.parametrize("total", [1, 2, 5, 13])
 def test_there_are_exactly_as_many_steps_as_asked_for(total):
-    assert len(told(3, batch_size=2, total_steps=total)) == total
+    assert len(told(3, total_steps=total)) == total
 
 
 def test_without_rows_there_are_no_steps():

@@ -20,7 +20,7 @@ from jlora_cli.model import Placement, adapter_state, attach_adapter, load_base
 from jlora_cli.prompt import Encoded
 from jlora_cli.training import checkpoints
 from jlora_cli.training.batches import pack
-from jlora_cli.training.checkpoints import Trained
+from jlora_cli.training.checkpoints import Beside, Trained
 from jlora_cli.training.loss import summed_loss
 from jlora_cli.training.optimizer import make_optimizer, make_scheduler
 
@@ -58,7 +58,7 @@ def written(tiny_base, tmp_path_factory):
     trained = trained_on(tiny_base)
     for step in (2, 4):
         learn(trained)
-        checkpoints.save(folder, step, trained, PROGRESS, best=adapter_state(trained.adapted))
+        checkpoints.save(folder, step, trained, PROGRESS, Beside(adapter_state(trained.adapted)))
     return folder
 
 
@@ -102,7 +102,7 @@ def test_where_there_is_none_none_is_found(tmp_path):
     "fault",
     [
         ("write_json", OSError(errno.ENOSPC, "No space left on device")),
-        ("_save_tensors", OSError(errno.EIO, "Input/output error")),
+        ("save_file", OSError(errno.EIO, "Input/output error")),
         ("_sha256", RuntimeError("PytorchStreamWriter failed writing file data/0")),
     ],
     ids=["manifest", "tensors", "torch"],
@@ -235,7 +235,7 @@ def test_what_is_restored_goes_on_bit_for_bit_as_if_nothing_had_happened(tiny_ba
     torch.manual_seed(5)
     trained = trained_on(tiny_base)
     learn(trained)
-    path = checkpoints.save(tmp_path, 2, trained, PROGRESS, best=adapter_state(trained.adapted))
+    path = checkpoints.save(tmp_path, 2, trained, PROGRESS, Beside(adapter_state(trained.adapted)))
     at_two = {n: t.clone() for n, t in adapter_state(trained.adapted).items()}
     learn(trained, 3)
 

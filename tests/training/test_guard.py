@@ -9,7 +9,7 @@ import torch
 
 from jlora_cli.errors import JloraError
 from jlora_cli.messages import use_language
-from jlora_cli.training.guard import Guard, is_out_of_memory
+from jlora_cli.training.guard import Guard, GuardError, Spill, check_result, is_out_of_memory
 
 ROWS = ("髙﨑.jsonl:12", "𠮷野🐈.jsonl:3")
 
@@ -30,8 +30,8 @@ def move(adapted, by=1.0):
     adapted.second.lora_B.data += by
 
 
-def step(guard, number, norm=1.0, *, scaled=False):
-    guard.check_gradient(norm, number, scaled=scaled)
+def step(guard, number, norm=1.0, *, scaled=False, scale=2.0**16):
+    guard.check_gradient(norm, number, ROWS, scale=scale if scaled else None)
     guard.check_adapter(number)
 
 
@@ -57,7 +57,9 @@ def test_the_same_in_japanese():
 def test_of_many_rows_the_first_eight_are_named():
     with pytest.raises(JloraError) as refused:
         Guard(Adapted()).check_loss(math.nan, 1, tuple(f"行.jsonl:{n}" for n in range(1, 33)))
-    assert refused.value.problem.endswith("行.jsonl:8")
+    assert refused.value.problem.endswith(", 行.jsonl:8 and 24 more")
+    assert len(refused.value.rows) == 32
+    assert refused.value.step == 1
 
 
 @pytest.mark.parametrize("loss", [0.0, 1e-30, 1e30])
@@ -72,16 +74,37 @@ def test_any_number_is_a_loss(loss):
 
 @pytest.mark.parametrize("norm", [math.nan, math.inf])
 def test_a_gradient_that_is_no_number_stops_at_once_in_float32(norm):
-    with pytest.raises(JloraError, match="gradient of step 4"):
+    with pytest.raises(GuardError) as refused:
         step(Guard(Adapted()), 4, norm)
+    assert refused.value.problem == (
+        "the gradient of step 4 is not finite; its rows: 髙﨑.jsonl:12, 𠮷野🐈.jsonl:3"
+    )
+    assert (refused.value.step, refused.value.rows) == (4, ROWS)
 
 
 def test_in_float16_the_scaler_may_skip_eight_steps_in_a_row_and_not_nine():
     guard = Guard(Adapted())
     for number in range(1, 9):
         step(guard, number, math.inf, scaled=True)
-    with pytest.raises(JloraError, match="gradient of step 9"):
+    with pytest.raises(
+        GuardError, match="overflowed in 9 steps in a row, the last one 9; its rows"
+    ):
         step(guard, 9, math.inf, scaled=True)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_in_float16_an_overflow_at_the_scalers_floor_stops_at_once(scale):
+    # At 1 the loss is not scaled at all: nothing is left to lower.
+    guard = Guard(Adapted())
+    step(guard, 1, math.inf, scaled=True, scale=2.0)
+    with pytest.raises(GuardError, match=f"step 2 with its loss scale down at {scale:g}; its rows"):
+        step(guard, 2, math.inf, scaled=True, scale=scale)
+
+
+def test_in_float16_a_small_scale_alone_is_no_fault():
+    guard = Guard(Adapted())
+    step(guard, 1, 1.0, scaled=True, scale=1.0)
+    assert guard._skipped == 0
 
 
 def test_in_float16_a_good_step_in_between_is_forgiven():
@@ -162,3 +185,63 @@ def test_without_trainable_tensors_there_is_nothing_to_watch():
 )  # fmt: skip
 def test_out_of_memory_is_told_from_a_bug(error, expected):
     assert is_out_of_memory(error) is expected
+
+
+# --- spilled memory -------------------------------------------------------------------------
+
+USUAL = [1.0, 1.1, 0.9, 1.0, 1.2]  # seconds a token, as far as a made-up machine goes
+
+
+def spilled(times, free=0.01):
+    spill = Spill()
+    return [spill.note(seconds, free) for seconds in times]
+
+
+def test_two_slow_steps_in_a_row_with_full_memory_are_spilled():
+    assert spilled([*USUAL, 8.0, 9.0]) == [False] * 6 + [True]
+
+
+@pytest.mark.parametrize(
+    ("times", "free"),
+    [
+        ([*USUAL, 8.0, 9.0], 0.2),  # something else was slow
+        ([*USUAL, 8.0, 1.0, 8.0], 0.01),  # once is no sign
+        ([*USUAL, 2.9, 2.9], 0.01),  # longer rows
+        ([1.0, 1.0, 8.0, 8.0], 0.01),  # the first steps warm up
+    ],
+    ids=["room", "once", "long", "early"],
+)
+def test_anything_else_is_not(times, free):
+    assert spilled(times, free) == [False] * len(times)
+
+
+def test_after_a_change_the_usual_time_is_learned_anew():
+    spill = Spill()
+    assert [spill.note(seconds, 0.01) for seconds in [*USUAL, 8.0, 8.0]][-1] is True
+    spill.begin_anew()
+    assert not any(spill.note(8.0, 0.01) for _ in range(6))
+
+
+# --- results --------------------------------------------------------------------------------
+
+
+def result(**tensors):
+    return {"a.lora_A.weight": torch.ones(2), "a.lora_B.weight": torch.zeros(2), **tensors}
+
+
+def test_one_lora_b_that_is_not_zero_makes_a_result():
+    check_result(result(**{"b.lora_B.weight": torch.tensor([0.0, 1e-9])}))
+
+
+@pytest.mark.parametrize(
+    ("tensors", "problem"),
+    [
+        ({}, "every lora_B tensor is zero"),
+        ({"b.lora_A.weight": torch.tensor([1.0, math.nan])}, "b.lora_A.weight holds"),
+        ({"b.lora_B.weight": torch.tensor([1.0, math.inf])}, "b.lora_B.weight holds"),
+    ],
+    ids=["zero", "nan", "inf"],
+)
+def test_a_dead_adapter_is_no_result(tensors, problem):
+    with pytest.raises(JloraError, match=f"the adapter is no result: {problem}"):
+        check_result(result(**tensors))

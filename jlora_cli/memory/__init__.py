@@ -1,0 +1,20 @@
+"""What a training step takes of memory, before anything is loaded. Arithmetic only, no torch."""
+
+from jlora_cli.memory.batch import MicroBatch, heaviest, longest_rows, micro_batch
+from jlora_cli.memory.estimate import GIB, RUNTIME_GIB, adapter_parameters, memory_terms
+from jlora_cli.memory.fitting import available_gib, changes_that_fit, device_of, longest_that_fits
+
+__all__ = [
+    "GIB",
+    "RUNTIME_GIB",
+    "MicroBatch",
+    "adapter_parameters",
+    "available_gib",
+    "changes_that_fit",
+    "device_of",
+    "heaviest",
+    "longest_rows",
+    "longest_that_fits",
+    "memory_terms",
+    "micro_batch",
+]

@@ -1,0 +1,110 @@
+"""Memory by term: weights, adapter, optimizer, activations, logits, and what is needed between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jlora_cli.memory.block import kept_of_blocks
+from jlora_cli.shape import targets_of
+
+if TYPE_CHECKING:
+    from jlora_cli.config import RunConfig
+    from jlora_cli.memory.batch import MicroBatch
+    from jlora_cli.shape import Shape
+
+GIB = 2**30
+# Resident set of a CPU run beyond its tensors: 0.39 GiB once torch, transformers, peft and
+# accelerate are imported; the rest (thread pools, kernels' scratch space, the heap of small things)
+# is what the runs of benchmarks/memory_estimate.py had beyond theirs. Linux, torch 2.13 for CPUs.
+RUNTIME_GIB = 0.45
+# An encoded row in Python, two lists of numbers with its text's remains: 4,278 rows of 1.17 million
+# tokens took 124 MiB.
+ROW_BYTES_PER_TOKEN = 110
+_OPTIMIZER_BYTES = {"adamw": 8, "adamw8bit": 2, "paged-adamw8bit": 2}
+
+
+def adapter_parameters(config: RunConfig, shape: Shape) -> int:
+    """How many numbers the optimizer moves."""
+    targets = targets_of(config.lora_targets, shape.model_type)
+    return shape.adapter_parameters(config.lora_r, targets, dora=config.lora_variant == "dora")
+
+
+def memory_terms(
+    config: RunConfig, shape: Shape, batch: MicroBatch, device: str, *, row_tokens: int = 0
+) -> dict[str, float]:
+    """Memory by term in GiB, and their sum as "total".
+
+    On a CPU the total is the peak of the process's resident set, `row_tokens` being all tokens of
+    the data; elsewhere it is what torch allocates on the device. The loss and a block's backward
+    pass come one after the other: `workspace` holds what the second takes beyond `logits`, and
+    `loading` what reading the weights takes beyond all of the training.
+    """
+    trained = adapter_parameters(config, shape)
+    kept = kept_of_blocks(config, shape, batch, device)
+    logits = _logits(config, shape, batch)
+    terms = {
+        "runtime": (RUNTIME_GIB * GIB if device == "cpu" else 0.0),
+        "rows": row_tokens * ROW_BYTES_PER_TOKEN if device == "cpu" else 0,
+        "base_weights": _base_bytes(config, shape),
+        "adapter": trained * 4,
+        "gradients": trained * 4,
+        "optimizer": trained * _OPTIMIZER_BYTES.get(config.optimizer, 8),
+        "activations": kept.activations,
+        "logits": logits,
+        "workspace": kept.scores + max(0.0, kept.then - logits) + _copies(config, shape),
+    }
+    beyond = sum(value for name, value in terms.items() if name not in _WHILE_LOADING)
+    terms["loading"] = max(0.0, _loading_bytes(config, shape, device) - beyond)
+    terms["total"] = sum(terms.values())
+    return {name: value / GIB for name, value in terms.items()}
+
+
+_WHILE_LOADING = ("runtime", "rows", "base_weights")
+
+
+def _base_bytes(config: RunConfig, shape: Shape) -> float:
+    """The base's weights: quantization packs linear layers, and takes the rest to float32.
+
+    NF4 with double quantization has an 8-bit scale for 64 weights and a float32 for 256 scales
+    (Dettmers et al. 2023, section 3); int8 a float32 for each output.
+    """
+    if config.quantization == "none":
+        return shape.parameters * (4 if config.precision == "float32" else 2)
+    packed = 0.5 + 1 / 64 + 4 / (64 * 256) if config.quantization == "4bit" else 1.0
+    linear = shape.linear_parameters
+    return linear * packed + (shape.parameters - linear) * 4
+
+
+def _loading_bytes(config: RunConfig, shape: Shape, device: str) -> float:
+    """What the files' tensors take beside the weights made of them.
+
+    float32 files are mapped and become the weights themselves; others are read and converted.
+    """
+    converts = config.precision != "float32" or shape.stored_bytes != 4
+    return shape.parameters * shape.stored_bytes if device == "cpu" and converts else 0.0
+
+
+def _copies(config: RunConfig, shape: Shape) -> float:
+    """Half-precision copies of float32 weights, and one unpacked linear layer."""
+    copies = 0.0
+    if config.precision != "float32":
+        copies += adapter_parameters(config, shape) * 2
+    if config.quantization != "none":
+        copies += shape.vocabulary * shape.hidden * 2 + shape.largest_linear * 2
+    return copies
+
+
+def _logits(config: RunConfig, shape: Shape, batch: MicroBatch) -> float:
+    """The loss at its peak: log-probabilities, and two gradients of their size, in float32.
+
+    Padded rows have logits at all places, and their gradient is made twice (index_put).
+    """
+    width = 4 if config.precision == "float32" else 2
+    everywhere, chosen = batch.scored, batch.supervised
+    per_token = float(12 * chosen)
+    if batch.scored > batch.supervised:
+        forward = width * everywhere + (8 if width == 4 else 10) * chosen
+        per_token = max(per_token, forward, 2 * width * everywhere + width * chosen)
+    if shape.soft_capped:
+        per_token += width * everywhere
+    return per_token * shape.vocabulary

@@ -1,0 +1,166 @@
+"""A few real steps of a proposed run, for the memory and speed that its plan only estimates."""
+
+from __future__ import annotations
+
+import gc
+import json
+import shutil
+import struct
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from jlora_cli.errors import refuse
+from jlora_cli.events import Notify, Stage, ignore
+from jlora_cli.memory import longest_rows
+from jlora_cli.model import device_memory_gib
+from jlora_cli.training.batches import steps
+from jlora_cli.training.guard import is_out_of_memory
+from jlora_cli.training.loading import load
+from jlora_cli.training.loss import make_batch, summed_loss
+from jlora_cli.training.optimizer import make_optimizer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torch.optim import Optimizer
+
+    from jlora_cli.prompt import Encoded
+    from jlora_cli.proposal import Proposal
+    from jlora_cli.training.loading import Loaded
+
+_LONGEST_STEPS, _TYPICAL_STEPS = 3, 4
+_ENOUGH_S = 20.0  # of typical steps; a slow machine has told its speed by then
+_SPREAD = 0.02  # of random weights: what most architectures are initialised with
+
+
+class Measured(NamedTuple):
+    """`peak_gib`: of what torch allocated on a GPU, else of the process's resident set."""
+
+    peak_gib: float
+    tokens_per_second: float
+
+
+def measure(proposal: Proposal, notify: Notify = ignore) -> Measured:
+    """The peak memory and the speed of `proposal`'s real steps on this machine.
+
+    Steps over the longest rows tell the memory and warm up; steps as the run begins with tell the
+    speed. The base is the local one, else one of its shape with random weights. On a CPU the peak
+    is that of the whole process since it began: `--dry-run --measure` has done nothing else.
+
+    Raises:
+        JloraError: memory ran out, or the base cannot be used.
+    """
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    with _weights(proposal, notify) as folder:
+        try:
+            return _Steps(proposal, load(proposal, folder, None)).measure(notify)
+        finally:
+            gc.collect()  # a model is full of circles
+            torch.cuda.empty_cache()  # does nothing where CUDA was not used
+
+
+class _Steps:
+    """Real optimizer steps over a base that is thrown away afterwards."""
+
+    def __init__(self, proposal: Proposal, loaded: Loaded) -> None:
+        self._proposal = proposal
+        self._adapted, self._accelerator = loaded
+        made = make_optimizer(self._adapted, proposal.config)
+        self._optimizer: Optimizer = self._accelerator.prepare_optimizer(made)
+        self._adapted.train()
+
+    def measure(self, notify: Notify) -> Measured:
+        config, rows = self._proposal.config, self._proposal.train.rows
+        longest = longest_rows(rows, config.batch_size)
+        notify(Stage("measure.longest", {"rows": len(longest), "tokens": len(longest[0].ids)}))
+        for _ in range(_LONGEST_STEPS):
+            self._step([longest])
+        notify(Stage("measure.typical", {}))
+        return Measured(device_memory_gib(self._adapted.device.type), self._speed(rows))
+
+    def _speed(self, rows: Sequence[Encoded]) -> float:
+        """Tokens a second over the run's first steps."""
+        config = self._proposal.config
+        size = config.batch_size
+        per_step = size * config.gradient_accumulation_steps  # of one process
+        order = steps(len(rows), per_step=per_step, seed=config.seed, total_steps=_TYPICAL_STEPS)
+        tokens, begun = 0, time.monotonic()
+        for numbers in order:
+            chosen = [rows[i] for i in numbers]
+            self._step([chosen[at : at + size] for at in range(0, len(chosen), size)])
+            tokens += sum(len(row.ids) for row in chosen)
+            if time.monotonic() - begun > _ENOUGH_S:
+                break
+        return tokens / max(time.monotonic() - begun, 1e-9)
+
+    def _step(self, micro_batches: Sequence[Sequence[Encoded]]) -> None:
+        """Forward, backward, clip, step; done when the device is done."""
+        for rows in micro_batches:
+            self._learn(rows)
+        moved = [p for p in self._adapted.parameters() if p.requires_grad]
+        self._accelerator.clip_grad_norm_(moved, self._proposal.config.max_grad_norm)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        if self._adapted.device.type == "cuda":
+            torch.cuda.synchronize()
+
+    def _learn(self, rows: Sequence[Encoded]) -> None:
+        proposal, device = self._proposal, self._adapted.device
+        packing, pad_id = proposal.config.packing is True, proposal.format.pad_id or 0
+        batch = make_batch(rows, packing=packing, pad_id=pad_id)
+        try:
+            with self._accelerator.autocast():
+                loss = summed_loss(self._adapted, batch.to(device)) / max(1, len(batch.targets))
+            self._accelerator.backward(loss)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            longest = max(len(row.ids) for row in rows)
+            raise refuse("measure.out_of_memory", rows=len(rows), tokens=longest) from error
+
+
+@contextmanager
+def _weights(proposal: Proposal, notify: Notify) -> Iterator[Path]:
+    """The folder of the base, or of a random one in its shape where its weights are not local."""
+    folder = proposal.model_folder
+    if any(folder.glob("*.safetensors")):
+        notify(Stage("train.stage.loading", {"model": proposal.config.model}))
+        yield folder
+        return
+    notify(Stage("measure.random", {"model": proposal.config.model}))
+    # On Windows a file that is mapped is not deleted until its model is gone.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as made:
+        write_random_base(folder, Path(made))
+        yield Path(made)
+
+
+def write_random_base(folder: Path, into: Path) -> None:
+    """A base in `into` with the config.json of `folder` and random weights, a tensor at a time.
+
+    The safetensors format: the header's length in 8 bytes, the header as JSON, the tensors.
+    """
+    shutil.copyfile(folder / "config.json", into / "config.json")
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    half = str(getattr(config, "dtype", None)) in ("torch.float16", "torch.bfloat16")
+    kind, width = ("BF16", 2) if half else ("F32", 4)
+    dtype = torch.bfloat16 if half else torch.float32
+    header, end = {}, 0
+    shapes = {name: tensor.shape for name, tensor in model.named_parameters()}
+    for name, shape in shapes.items():
+        start, end = end, end + shape.numel() * width
+        header[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [start, end]}
+    text = json.dumps(header).encode()
+    with (into / "model.safetensors").open("wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for shape in shapes.values():
+            drawn = torch.empty(shape, dtype=dtype).normal_(std=_SPREAD)
+            file.write(drawn.view(torch.uint8).numpy().data)
