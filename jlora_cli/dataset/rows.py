@@ -92,6 +92,17 @@ def open_rows(path: Path, *, encoding: str | None, mapping: Mapping, as_text: bo
     return Opened(path, layout, known, aozora, _batches(rows))
 
 
+def rows_of(path: Path, mapping: Mapping) -> Iterator[Row]:
+    """The rows of `path` one by one, whatever they mean.
+
+    Raises:
+        JloraError, RowError: as `open_rows` and `Opened` have it.
+    """
+    opened = open_rows(path, encoding=None, mapping=mapping, as_text=False)
+    for piece in opened.pieces:
+        yield from rows_in(piece)
+
+
 def data_suffix(path: Path) -> str:
     """The suffix that tells the kind of file, ".gz" aside, in lower case."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
