@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from jlora_cli.preparing.processes import Processes
 
-LARGE_BYTES = 16 << 20  # below, starting other processes takes longer than the work
+LARGE_BYTES = 32 << 20  # below, other processes take longer to start than they save
 PACKED_LARGE = LARGE_BYTES // 8
 
 

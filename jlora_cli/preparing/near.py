@@ -11,7 +11,6 @@ were off by 0.022 and 0.025 on average, and datasketch brings scipy along.
 from __future__ import annotations
 
 import importlib.util
-import mmap
 from array import array
 from dataclasses import dataclass
 from importlib import import_module
@@ -24,7 +23,9 @@ from jlora_cli.preparing.choosing import DROPPED, KEYS_AT_ONCE, TRAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import RawIOBase
     from pathlib import Path
+    from typing import BinaryIO
 
     from jlora_cli.preparing.gathering import Spool
     from jlora_cli.preparing.processes import Processes
@@ -62,16 +63,12 @@ def drop_near(spool: Spool, fates: bytearray, processes: Processes) -> int:
     """
     signatures = spool.path.with_name("signatures")
     _write_signatures(spool, signatures, processes)
-    if not signatures.stat().st_size:
-        return 0
     parts = 1 + len(fates) // KEYS_AT_ONCE
-    with (
-        signatures.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held,
-    ):
+    # Read, not mapped: the pages of a map count as this process's memory.
+    with signatures.open("rb") as file, signatures.open("rb", buffering=0) as single:
         for band in range(BANDS):
             for part in range(parts):
-                _compare(held, band, fates, (part, parts))
+                _compare(_bands(file, band), single, fates, (part, parts))
     signatures.unlink()
     count = fates.count(_NEAR)
     fates[:] = fates.translate(bytes([*range(_NEAR), DROPPED, *range(_NEAR + 1, 256)]))
@@ -107,25 +104,38 @@ def _signature(line: bytes) -> bytes:
     return array("I", made.digest()).tobytes()
 
 
-def _compare(signatures: mmap.mmap, band: int, fates: bytearray, part: tuple[int, int]) -> None:
+def _bands(file: BinaryIO, band: int) -> Iterator[bytes]:
+    """One band of every signature."""
+    file.seek(0)
+    while held := file.read(ROW_BYTES * JOB_ROWS):
+        for start in range(band * BAND_BYTES, len(held), ROW_BYTES):
+            yield held[start : start + BAND_BYTES]
+
+
+def _compare(
+    bands: Iterator[bytes], signatures: RawIOBase, fates: bytearray, part: tuple[int, int]
+) -> None:
     """Drop rows that share this band with an earlier one which they are like."""
     first: dict[bytes, int] = {}
-    for at, fate in enumerate(fates):
-        start = at * ROW_BYTES + band * BAND_BYTES
-        its = signatures[start : start + BAND_BYTES]
-        if fate != TRAIN or hash_part(its, part[1]) != part[0]:
+    for at, (fate, its) in enumerate(zip(fates, bands, strict=True)):
+        if fate != TRAIN or part_of(its, part[1]) != part[0]:
             continue
         earlier = first.setdefault(its, at)
         if earlier != at and _share(signatures, earlier, at) >= ALIKE:
             fates[at] = _NEAR
 
 
-def hash_part(band: bytes, parts: int) -> int:
+def part_of(band: bytes, parts: int) -> int:
     """Which of `parts` a band belongs to; the same in every process."""
     return int.from_bytes(band[:PLACE_BYTES], "little") % parts
 
 
-def _share(signatures: mmap.mmap, one: int, other: int) -> float:
+def _share(signatures: RawIOBase, one: int, other: int) -> float:
     """The share of places in which two signatures agree: about that of the trigrams in common."""
-    pair = [array("I", signatures[at * ROW_BYTES : (at + 1) * ROW_BYTES]) for at in (one, other)]
+    pair = [_signature_at(signatures, at) for at in (one, other)]
     return sum(map(int.__eq__, *pair)) / PLACES
+
+
+def _signature_at(signatures: RawIOBase, at: int) -> array[int]:
+    signatures.seek(at * ROW_BYTES)
+    return array("I", signatures.read(ROW_BYTES) or b"")
