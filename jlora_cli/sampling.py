@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
+from jlora_cli.config import nearest
+from jlora_cli.errors import refuse
 from jlora_cli.hub import find_model
 from jlora_cli.messages import say
 from jlora_cli.recipe import sampling_of
@@ -50,6 +54,17 @@ class Sampling:
 
 
 DEFAULTS = Sampling()
+# What a person may set: (type, least, greatest) of each field.
+RANGES: dict[str, tuple[type, float, float]] = {
+    "max_new_tokens": (int, 1, math.inf),
+    "temperature": (float, 0, math.inf),
+    "top_p": (float, 0, 1),
+    "top_k": (int, 0, math.inf),
+    "repetition_penalty": (float, 0.01, math.inf),
+    "no_repeat_ngram_size": (int, 0, math.inf),
+    "stop": (str, 0, math.inf),
+    "seed": (int, 0, math.inf),
+}
 GREEDY = Sampling(temperature=0.0, top_p=1.0, top_k=0)
 # What is settled: all but what an answer only tells of itself.
 SETTINGS = tuple(field.name for field in fields(Sampling) if field.name != "alternatives")
@@ -112,6 +127,39 @@ def settle_sampling(asked: Mapping[str, Any], artifact: Artifact) -> SettledSamp
         found = next(((source, given[name]) for source, given in told if name in given), None)
         sources[name], values[name] = found or ("default", getattr(DEFAULTS, name))
     return SettledSampling(Sampling(**values), sources)
+
+
+def read_setting(name: str, text: str) -> Any:
+    """The value of a field of `Sampling` that a person typed; no text means no stop string.
+
+    Raises:
+        JloraError: there is no such field, or it cannot take this value.
+    """
+    if name not in RANGES:
+        raise refuse(
+            "sampling.no_such", name=name, hint=nearest(name, RANGES), known=", ".join(RANGES)
+        )
+    kind, least, greatest = RANGES[name]
+    if kind is str:
+        return (unescape(text),) if text else ()
+    try:
+        value = kind(text)
+    except ValueError:
+        value = math.nan
+    if not least <= value <= greatest or value == math.inf:
+        whole = say("sampling.whole_number" if kind is int else "sampling.number")
+        bound = "sampling.between" if greatest < math.inf else "sampling.from"
+        range_ = say(bound, number=whole, least=f"{least:g}", greatest=f"{greatest:g}")
+        raise refuse("sampling.bad_value", name=name, value=text, range=range_)
+    return value
+
+
+def unescape(text: str) -> str:
+    r"""`text` with \n, \t and \\ as the characters they mean: not every shell can type these."""
+    return re.sub(r"\\([nt\\])", lambda found: _ESCAPES[found[1]], text)
+
+
+_ESCAPES = {"n": "\n", "t": "\t", "\\": "\\"}
 
 
 def _written(value: Any) -> str:

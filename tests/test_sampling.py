@@ -7,10 +7,10 @@ import json
 import pytest
 
 from jlora_cli import messages
-from jlora_cli.commands.options import unescape
+from jlora_cli.errors import JloraError
 from jlora_cli.recipe import sampling_of
 from jlora_cli.run_folder import Artifact
-from jlora_cli.sampling import DEFAULTS, Sampling, settle_sampling
+from jlora_cli.sampling import DEFAULTS, RANGES, Sampling, read_setting, settle_sampling, unescape
 
 
 @pytest.fixture
@@ -101,3 +101,60 @@ def test_json_holds_every_value_with_its_source(model):
 )
 def test_newlines_and_tabs_can_be_typed(typed, meant):
     assert unescape(typed) == meant
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "value"),
+    [
+        ("temperature", "0.2", 0.2),
+        ("temperature", "0", 0.0),
+        ("top_p", "1", 1.0),
+        ("top_k", "５", 5),  # an input method left on
+        ("max_new_tokens", "1", 1),
+        ("stop", r"終\n", ("終\n",)),
+        ("stop", "", ()),
+    ],
+)
+def test_a_setting_is_read_as_typed(name, typed, value):
+    found = read_setting(name, typed)
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "problem", "remedy"),
+    [
+        ("top_p", "1.1", "top_p cannot take this value: 1.1", "give a number from 0 to 1"),
+        ("top_p", "nan", "top_p cannot take this value: nan", "give a number from 0 to 1"),
+        ("top_k", "0.5", "top_k cannot take this value: 0.5", "give a whole number from 0 up"),
+        ("temperature", "", "temperature cannot take this value: ", "give a number from 0 up"),
+        (
+            "temperature",
+            "inf",
+            "temperature cannot take this value: inf",
+            "give a number from 0 up",
+        ),
+        (
+            "max_new_tokens",
+            "0",
+            "max_new_tokens cannot take this value: 0",
+            "give a whole number from 1 up",
+        ),
+        (
+            "temprature",
+            "1",
+            "there is no setting temprature; did you mean temperature?",
+            "use one of max_new_tokens, temperature, top_p, top_k, repetition_penalty, "
+            "no_repeat_ngram_size, stop, seed",
+        ),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused(name, typed, problem, remedy):
+    with pytest.raises(JloraError) as refusal:
+        read_setting(name, typed)
+    assert (refusal.value.problem, refusal.value.remedy) == (problem, remedy)
+
+
+def test_what_a_person_may_set_are_fields_whose_defaults_are_in_range():
+    for name, (kind, least, greatest) in RANGES.items():
+        default = getattr(DEFAULTS, name)
+        assert kind is str or least <= default <= greatest, name

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jlora_cli import screen
-from jlora_cli.commands.options import Asked, Base, Json, Source, unescape, with_answer_options
+from jlora_cli.commands.options import Asked, Base, Json, Source, with_answer_options
 from jlora_cli.errors import refuse
 from jlora_cli.messages import say
-from jlora_cli.sampling import DEFAULTS, settle_sampling
+from jlora_cli.sampling import DEFAULTS, settle_sampling, unescape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

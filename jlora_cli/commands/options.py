@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import re
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +11,7 @@ import typer
 
 from jlora_cli.config import FIELDS, SWITCH, kind_of
 from jlora_cli.messages import say
+from jlora_cli.sampling import RANGES, unescape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,17 +24,6 @@ Source = Annotated[
 ]
 Base = Annotated[str | None, typer.Option("--base", help=say("help.base"))]
 
-# (type, what Typer checks) of each field of Sampling; `help.FIELD` says what it does.
-_SAMPLING: dict[str, tuple[Any, dict[str, Any]]] = {
-    "max_new_tokens": (int, {"min": 1}),
-    "temperature": (float, {"min": 0.0}),
-    "top_p": (float, {"min": 0.0, "max": 1.0}),
-    "top_k": (int, {"min": 0}),
-    "repetition_penalty": (float, {"min": 0.01}),
-    "no_repeat_ngram_size": (int, {"min": 0}),
-    "stop": (list[str], {"metavar": "TEXT"}),
-    "seed": (int, {"min": 0}),
-}
 _LOADING = {
     "quantization": "none|8bit|4bit",
     "precision": "float32|bfloat16|float16",
@@ -99,24 +89,16 @@ def with_answer_options(
     It gets them as `asked=Asked(...)`. `defaults` are what the help page shows; `of_model`: it
     says that those of the model come first.
     """
-    made = [_sampling_option(name, getattr(defaults, name), of_model) for name in _SAMPLING]
+    made = [_sampling_option(name, getattr(defaults, name), of_model) for name in RANGES]
     made += [_loading_option(name, choices) for name, choices in _LOADING.items()]
 
     def asked(given: dict[str, Any]) -> dict[str, Any]:
-        typed = {name: given[name] for name in _SAMPLING if given[name] not in (None, [])}
+        typed = {name: given[name] for name in RANGES if given[name] not in (None, [])}
         if "stop" in typed:
             typed["stop"] = tuple(map(unescape, typed["stop"]))
         return {"asked": Asked(typed, {name: given[name] for name in _LOADING})}
 
     return lambda command: _with_options(command, "asked", made, asked)
-
-
-def unescape(text: str) -> str:
-    r"""`text` with \n, \t and \\ as the characters they mean: not every shell can type these."""
-    return re.sub(r"\\([nt\\])", lambda found: _ESCAPES[found[1]], text)
-
-
-_ESCAPES = {"n": "\n", "t": "\t", "\\": "\\"}
 
 
 def _with_options(
@@ -140,7 +122,10 @@ def _with_options(
 
 
 def _sampling_option(name: str, default: object, of_model: bool) -> inspect.Parameter:
-    kind, checks = _SAMPLING[name]
+    kind, least, greatest = RANGES[name]
+    checks: dict[str, Any] = {"min": kind(least)} if kind is not str else {"metavar": "TEXT"}
+    if greatest < math.inf:
+        checks["max"] = kind(greatest)
     shown = _shown(default)
     # The seed, the stop strings and what is off belong to no model.
     own = of_model and name not in ("seed", "stop", "no_repeat_ngram_size")
@@ -150,7 +135,7 @@ def _sampling_option(name: str, default: object, of_model: bool) -> inspect.Para
         "rich_help_panel": say("help.panel.sampling"),
         **checks,
     }
-    return _parameter(name, kind, about)
+    return _parameter(name, list[str] if kind is str else kind, about)
 
 
 def _loading_option(name: str, choices: str) -> inspect.Parameter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,24 @@ class Answerer:
         prompt = self.prompter.prompt_ids(messages, input=input)
         self._check([prompt], sampling)
         return self._write([prompt], [sampling.seed], sampling, on_text)[0]
+
+    def choices(
+        self, messages: Sequence[Message], ids: Sequence[int], count: int
+    ) -> tuple[TokenChoice, ...]:
+        """How probable each token of an answer was, with `count` alternatives, in one pass."""
+        if not ids:
+            return ()
+        prompt = self.prompter.prompt_ids(messages)
+        with torch.inference_mode():
+            told = torch.tensor([[*prompt, *ids]], device=self.model.device)
+            result = self.model(input_ids=told, use_cache=False, logits_to_keep=len(ids) + 1)
+        stream = self.prompter.stream()
+        shares = result.logits[0, :-1].float().softmax(-1)
+        made = [
+            self._chooser(row, count)(id, stream.push(id))
+            for row, id in zip(shares, ids, strict=True)
+        ]
+        return (*made[:-1], replace(made[-1], text=made[-1].text + stream.finish()))
 
     def answer_many(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jlora_cli.generation.answer import Answer, TokenChoice
@@ -54,8 +55,12 @@ class Draft:
 
     def finish(self, reused: int = 0) -> Answer:
         """The answer; its last text is told first. `reused`: tokens of the prompt."""
+        rest = self._stream.finish()
+        if self._tokens:
+            last = self._tokens[-1]
+            self._tokens[-1] = replace(last, text=last.text + rest)
         if self.reason != "stop":
-            self._take(self._stream.finish())
+            self._take(rest)
         if self.reason != "stop":
             self._tell(self._held)
         first = self._times[0] - self._begun if self._times else 0.0

@@ -166,6 +166,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Talk with a model; without SOURCE with the newest run.\n\nExample: jlora chat demo",
         "モデルと会話します。SOURCE を省くと最新の実行を使います。\n\n例: jlora chat demo",
     ),
+    "help.chat.compare": (
+        "Show the base's answer beside the tuned model's at every turn.",
+        "毎回、ベースの返答を調整後の返答と並べて表示します。",
+    ),
     "help.chat.source": (
         "A run, adapter or model; default: the newest finished run under runs/.",
         "実行・アダプター・モデル。既定は runs/ の最新の完了した実行。",

@@ -36,6 +36,23 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "sampling.source.model": ("the model's own", "モデルの設定"),
     "sampling.source.recipe": ("known of this model", "このモデルの推奨"),
     "sampling.source.default": ("default", "既定"),
+    "sampling.no_such": (
+        "there is no setting {name}{hint}",
+        "{name} という設定はありません{hint}",
+    ),
+    "sampling.no_such.fix": ("use one of {known}", "次のいずれかを指定してください: {known}"),
+    "sampling.bad_value": (
+        "{name} cannot take this value: {value}",
+        "{name} に使えない値です: {value}",
+    ),
+    "sampling.bad_value.fix": ("give {range}", "{range}を指定してください"),
+    "sampling.whole_number": ("a whole number", "整数"),
+    "sampling.number": ("a number", "数値"),
+    "sampling.from": ("{number} from {least} up", "{least} 以上の{number}"),
+    "sampling.between": (
+        "{number} from {least} to {greatest}",
+        "{least} から {greatest} までの{number}",
+    ),
     "infer.prompt_or_input": (
         "give either --prompt or --input",
         "--prompt と --input のどちらか一方を指定してください",
