@@ -535,4 +535,6 @@ def test_a_template_that_stock_cannot_follow_is_told(tiny_run, tmp_path, monkeyp
     told = []
     merge(open_source(str(tiny_run)), tmp_path / "out", Terms(verify="off"), told.append)
     (warning,) = [event.text for event in told if isinstance(event, Warned)]
-    assert "apply_chat_template builds another prompt than the training's (chat-markdown)" in warning
+    assert (
+        "apply_chat_template builds another prompt than the training's (chat-markdown)" in warning
+    )
