@@ -797,6 +797,24 @@ def test_a_gpu_loads_as_the_adapter_was_trained_where_it_can(cuda, trained, bflo
     assert placed(artifact_trained(**trained)) == Placement("cuda", *expected)
 
 
+def test_without_bitsandbytes_a_gpu_answers_in_full_precision_and_says_so(cuda, monkeypatch):
+    from jlora_cli.generation import loading
+
+    cuda(bfloat16=True)
+    monkeypatch.setattr(loading, "find_spec", lambda _: None)
+    told = []
+    chosen = placement_for(
+        artifact_trained(quantization="4bit", precision="bfloat16"),
+        quantization=None,
+        precision=None,
+        device=None,
+        notify=told.append,
+    )
+    assert chosen == Placement("cuda", "bfloat16", "none")
+    (warning,) = told
+    assert warning.text.endswith("in full precision: bitsandbytes is not installed")
+
+
 def test_options_beat_the_training(cuda):
     cuda(bfloat16=True)
     trained = artifact_trained(quantization="4bit", precision="bfloat16")
