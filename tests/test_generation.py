@@ -509,6 +509,24 @@ def test_alternatives_are_spelled_as_text_bytes_or_the_name_of_what_has_no_text(
     assert [answerer._spelled(i) for i in (cat, byte, EOS_ID)] == ["吾輩は", "<0xE3>", "</s>"]
 
 
+def test_the_last_token_has_the_text_that_only_the_end_makes_certain(scripted, tiny_base):
+    half = load_tokenizer(tiny_base).encode("🐕")[:2]  # bytes whose fellows never come
+    answerer = scripted([100, *half, EOS_ID])
+    answer = answerer.answer(asked("猫"), replace(GREEDY, alternatives=1))
+    assert "".join(token.text for token in answer.tokens) == answer.text
+    assert [bool(token.text) for token in answer.tokens] == [True, False, True]
+
+
+def test_tokens_are_judged_afterwards_as_while_they_were_chosen(answerers):
+    answerer = answerers("llama")
+    answer = answerer.answer(asked("髙﨑さん🐈"), replace(DRAWN, alternatives=3))
+    again = answerer.choices(asked("髙﨑さん🐈"), answer.ids, 3)
+    assert [(t.id, t.text) for t in again] == [(t.id, t.text) for t in answer.tokens]
+    found = [token.probability for token in again]
+    assert found == pytest.approx([token.probability for token in answer.tokens], abs=1e-5)
+    assert answerer.choices(asked("猫"), [], 3) == ()
+
+
 def test_without_alternatives_no_tokens_are_kept(answerers):
     assert answerers("gpt_neox").answer(asked("猫"), GREEDY).tokens == ()
 
