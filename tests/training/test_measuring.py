@@ -58,10 +58,9 @@ def test_speed_is_tokens_over_the_time_of_the_steps(proposal, monkeypatch):
     monkeypatch.setattr(measuring.time, "monotonic", lambda: next(clock))
     monkeypatch.setattr(measuring._Steps, "_step", lambda *_: None)
     speed = measure(made).tokens_per_second
-    order = next(measuring.steps(
-        len(made.train.rows), batch_size=2, accumulation=1, seed=made.config.seed, total_steps=1
-    ))  # fmt: skip
-    assert speed == sum(len(made.train.rows[i].ids) for i in order[0]) / 10
+    rows, seed = made.train.rows, made.config.seed
+    first = next(measuring.steps(len(rows), per_step=2, seed=seed, total_steps=1))
+    assert speed == sum(len(rows[i].ids) for i in first) / 10
 
 
 def test_two_steps_over_the_longest_rows_are_enough_on_a_slow_machine(
