@@ -3,6 +3,8 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,16 @@ from pathlib import Path
 import pytest
 
 from jlora_cli import messages
-from jlora_cli.dataset import FORMATS, Example, Message, files, read_examples
+from jlora_cli.dataset import (
+    FORMATS,
+    Asked,
+    Example,
+    Message,
+    documents,
+    files,
+    parse_mapping,
+    read_examples,
+)
 from jlora_cli.dataset.faults import shown
 from jlora_cli.dataset.formats import nearest
 from jlora_cli.errors import JloraError
@@ -50,12 +61,12 @@ def write(tmp_path):
 
 
 def read(path, **options):
-    return read_examples(path, **options)
+    return read_examples(path, Asked(**options))
 
 
 def refused(path, **options):
     with pytest.raises(JloraError) as caught:
-        read_examples(path, **options)
+        read_examples(path, Asked(**options))
     return caught.value
 
 
@@ -184,7 +195,7 @@ BAD_ROWS = [
     ({"messages": [{"content": "x"}]}, 'no "role"', "missing_key"),
     (with_turns(("bot", "x")), "unknown role: bot", "role"),
     (with_turns((3, "x")), "unknown role: a number", "role"),
-    (with_turns(("tool", "x")), "tool calls", "tools"),
+    (with_turns(("tool", "x")), "without its tool calls", "tools"),
     (with_turns(("user", None)), "found null", "not_text"),
     (with_turns(("user", 3)), "found a number", "not_text"),
     (with_turns(("user", True)), "found true or false", "not_text"),
@@ -245,9 +256,8 @@ def test_a_bad_instruction_row_is_named(write, row, said):
 
 
 def test_a_role_name_of_another_format_counts_only_there(write):
-    turns = [{"from": "bot", "value": "x"}, {"from": "tool", "value": "y"}]
-    error = refused(write(lines({"conversations": turns[:1]}, {"conversations": turns})))
-    assert "tool calls" in error.problem
+    loaded = read(write(lines({"conversations": [{"from": "bot", "value": "x"}]})))
+    assert loaded.examples[0].messages == (Message("assistant", "x"),)
 
 
 def test_ten_faults_are_named_and_the_rest_counted(write):
@@ -278,8 +288,9 @@ def test_a_later_row_decides_where_the_first_is_broken(write):
 
 def test_unknown_columns_are_shown(write):
     error = refused(write(lines({"質": "a", "turns": []})))
-    assert "質, turns" in error.problem
-    assert "alpaca" in error.remedy
+    assert "  質 = a\n  turns = []\n" in error.problem
+    assert "alpaca (instruction, output)" in error.problem
+    assert "--map instruction=COLUMN" in error.remedy
 
 
 def test_an_error_answer_is_recognised(write):
@@ -337,8 +348,6 @@ def test_an_array_named_jsonl_is_read_and_told(write):
     ],
 )
 def test_a_broken_document_names_its_line(write, text, line, said):
-    import re
-
     error = refused(write(text, "rows.json"), on_bad_row="skip", format="text")
     assert re.search(rf"line {line}: .*({said})", error.problem)
 
@@ -430,7 +439,7 @@ def test_a_damaged_line_is_named(write):
     good = lines(chat()).encode()
     path = write(good + good.replace("猫".encode(), b"\xe7\x8c") + good)
     assert "line 2: the bytes are not UTF-8 (byte 0xE7" in refused(path).problem
-    assert read(path, on_bad_row="skip").dropped == {"not_utf8": 1}
+    assert read(path, on_bad_row="skip").dropped == {"not_decodable": 1}
 
 
 @pytest.mark.parametrize("encoding", ["cp932", "euc_jp"])
@@ -439,14 +448,22 @@ def test_japanese_encodings_are_named(write, encoding, name):
     rows = [chat("これは何ですか、教えてください。", "それは猫です。")] * 3
     text = lines(*rows) if name == "a.jsonl" else json.dumps(rows, ensure_ascii=False)
     text = "question,answer\nこれは何ですか,それは猫です\n" if name == "a.csv" else text
-    error = refused(write(text.encode(encoding), name))
-    assert f"it looks like {encoding}" in error.problem
-    assert f"iconv -f {encoding}" in error.remedy
+    loaded = read(write(text.encode(encoding), name))
+    assert loaded.examples[0].messages[0].content.startswith("これは何ですか")
+    (found,) = loaded.findings
+    assert (found.id, found.severity) == ("data.encoding_guessed", "note")
+    assert {"cp932": "cp932 (Shift_JIS)", "euc_jp": "EUC-JP"}[encoding] in found.evidence
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
-def test_utf16_is_named(write, encoding):
-    assert "looks like UTF-16" in refused(write(lines(chat()).encode(encoding))).problem
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "iso2022_jp"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_encodings_that_can_be_told_for_certain_are_named(write, encoding, name):
+    rows = [chat("猫は？\n\u3000二行目", "にゃ")] * 2
+    text = lines(*rows) if name == "a.jsonl" else json.dumps(rows, ensure_ascii=False)
+    loaded = read(write(text.encode(encoding), name))
+    assert records(loaded) == rows
+    assert [found.id for found in loaded.findings] == ["data.encoding"]
+    assert encoding.partition("-")[0].upper()[:3] in loaded.findings[0].evidence
 
 
 def test_a_document_of_no_known_encoding_names_its_line(write):
@@ -484,7 +501,7 @@ def test_gzip_is_unpacked(write):
 
 
 def test_plain_text_is_refused(write):
-    assert '{"text"' in refused(write("吾輩は猫である。\n", "a.txt")).remedy
+    assert "--format text" in refused(write("吾輩は猫である。\n", "a.json")).remedy
 
 
 def test_an_endless_line_is_refused_before_memory_ends(write, monkeypatch):
@@ -505,9 +522,12 @@ def test_chunks_do_not_change_lines(write, monkeypatch):
     assert loaded.examples[-1].origin == "train.jsonl:2000"
 
 
-def test_a_huge_document_is_refused(write, monkeypatch):
-    monkeypatch.setattr(files, "LARGEST_DOCUMENT", 10)
-    assert "one JSON document" in refused(write(json.dumps([chat()]), "a.json")).problem
+def test_a_row_without_end_in_a_document_is_refused_before_memory_ends(write, monkeypatch):
+    monkeypatch.setattr(documents, "LONGEST_LINE", 1000)
+    monkeypatch.setattr(files, "CHUNK_BYTES", 500)
+    text = "[\n" + json.dumps(chat()) + ",\n" + json.dumps(chat(answer="a" * 9000))[:-4]
+    error = refused(write(text, "a.json"))
+    assert "line 3: a row that begins here is longer than" in error.problem
 
 
 # Paths
@@ -616,23 +636,46 @@ REAL = {
     "prompt_completion/jhumaneval_pc.jsonl": (110, "prompt_completion"),
     "csv/jcommonsenseqa_utf8.csv": (150, "alpaca"),
     "eval/rakuda_v1_questions.jsonl": (40, "text"),
-    "prompt_completion/jhuman-eval.jsonl.gz": "completion",
-    "dialog/instruction_ja.data.public.jsonl": "utterances",
-    "dialog/asdc_talk.jsonl": "utterances",
-    "dialog/real_persona_chat": "utterances",
-    "squad/jaquad_train_0019.json": "paragraphs",
-    "csv/jmmlu_anatomy.csv": "names no columns",
-    "csv/jcommonsenseqa_cp932.csv": "cp932",
-    "csv/nkmk_sample_header_shift_jis.csv": "names no columns",
-    "tsv/mgsm_ja.tsv": "names no columns",
-    "eval/ja_vicuna_qa_question.jsonl": "turns",
+    "csv/jcommonsenseqa_cp932.csv": (199, "alpaca"),  # 200 with the header, as csv.reader has it
+    "prose/aozora_clean.txt": (1702, "text"),  # passages between blank lines, of 106 works
     "real_broken/git_lfs_pointer.jsonl": "Git LFS",
-    "text_sjis/768_ruby_2686.txt": "plain text",
-    "prose/aozora_clean.txt": "plain text",
+    "squad/jaquad_train_0019.json": "paragraphs = [",
+    "eval/ja_vicuna_qa_question.jsonl": "turns = [",
 }
 
 
-@pytest.mark.skipif(not (SHARED / "data").is_dir(), reason="the shared data are not here")
+# What a refusal proposes for files of other names, and the rows that SOURCES.md counts
+
+PROPOSED = {
+    "prompt_completion/jhuman-eval.jsonl.gz": (164, "--map completion=canonical_solution"),
+    "dialog/instruction_ja.data.public.jsonl": (
+        501,
+        "--map messages=utterances --map role=name --map content=text --map user=user"
+        " --map assistant=agent",
+    ),
+    "dialog/asdc_talk.jsonl": (
+        184,
+        '--map messages=utterances --map role=name --map content=text --map "user=*"'
+        " --map assistant=agent",
+    ),
+    "dialog/real_persona_chat/00001.json": (
+        1,
+        "--map messages=utterances --map role=interlocutor_id --map content=text --map user=AA"
+        " --map assistant=AB",
+    ),
+    "csv/jmmlu_anatomy.csv": (132, "--map question=1 --map answer=6"),
+    "csv/jmmlu_japanese_history.csv": (150, "--map question=1 --map answer=6"),
+    "csv/jmmlu_computer_security.csv": (99, "--map question=1 --map answer=6"),
+    "csv/jmmlu_philosophy.csv": (150, "--map question=1 --map answer=6"),
+    "tsv/mgsm_ja.tsv": (250, "--map question=1 --map answer=2"),
+}
+TEXTS = ("768_ruby_2686", "38_ruby_3638", "46608_ruby_31998", "1754_ruby_5376", "2469_ruby_9297")
+needs_shared = pytest.mark.skipif(
+    not (SHARED / "data").is_dir(), reason="the shared data are not here"
+)
+
+
+@needs_shared
 @pytest.mark.parametrize("name", REAL)
 def test_real_files_convert_or_are_refused_in_words(name):
     expected = REAL[name]
@@ -641,3 +684,37 @@ def test_real_files_convert_or_are_refused_in_words(name):
     else:
         loaded = read(SHARED / "data" / name)
         assert (len(loaded.examples), loaded.format) == expected
+
+
+@needs_shared
+@pytest.mark.parametrize("name", PROPOSED)
+def test_what_is_proposed_for_a_real_file_converts_it(name):
+    rows, options = PROPOSED[name]
+    assert options in refused(SHARED / "data" / name).remedy
+    words = [word for word in shlex.split(options) if word != "--map"]
+    assert read(SHARED / "data" / name, mapping=parse_mapping(words)).rows_read == rows
+
+
+@needs_shared
+def test_the_other_real_files():
+    names = {"a": "question", "b": "answer"}
+    mapping = parse_mapping([f"{ours}={theirs}" for theirs, ours in names.items()])
+    loaded = read(SHARED / "data/csv/nkmk_sample_header_shift_jis.csv", mapping=mapping)
+    assert [row["messages"][0]["content"] for row in records(loaded)] == ["あ", "い", "う"]
+    mapping = parse_mapping(
+        ["messages=utterances", "role=interlocutor_id", "content=text", "assistant=AA", "user=*"]
+    )
+    chats = [*(SHARED / "data/dialog/real_persona_chat").glob("*.json")]
+    loaded = read(SHARED / "data/dialog/real_persona_chat", mapping=mapping, on_bad_row="skip")
+    assert (loaded.rows_read, len(chats)) == (40, 40)
+    assert loaded.dropped == {"no_answer": 15}  # the talks that AA has no part in
+
+
+@needs_shared
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_real_novel_is_read_without_its_notation(name):
+    loaded = read(SHARED / f"data/text_sjis/{name}.txt")
+    text = "\n".join(example.text for example in loaded.examples)
+    assert [found.id for found in loaded.findings] == ["data.encoding_guessed", "data.aozora"]
+    assert not re.search("《|》|［＃|｜|底本：|テキスト中に現れる記号", text)
+    assert len(text) > 5000

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from jlora_cli import preparing
 from jlora_cli.dataset import Example, Message, read_examples
 from jlora_cli.errors import JloraError
 from jlora_cli.events import Stage
-from jlora_cli.preparing import Audit, Rules, find_validation, load_data, prepare
+from jlora_cli.preparing import Audit, Rules, counting, find_validation, load_data, prepare, sources
 from jlora_cli.prompt import Prompter, format_for
 from jlora_cli.tokenizer import load_tokenizer
 from tests.vocabularies import MODELS, train_pieces
@@ -65,9 +64,9 @@ def test_the_manifest_records_sources_and_counts(write, output):
     prepare([source], output=output, rules=Rules(on_bad_row="skip"))
     manifest = json.loads((output / "dataset.json").read_text(encoding="utf-8"))
     digest = hashlib.sha256(Path(source).read_bytes()).hexdigest()
-    assert manifest["sources"] == [
-        {"source": source, "files": [{"name": "rows.jsonl", "sha256": digest}]}
-    ]
+    ((named, (file,)),) = [(each["source"], each["files"]) for each in manifest["sources"]]
+    assert (named, file["name"], file["sha256"]) == ("rows.jsonl", "rows.jsonl", digest)
+    assert (file["layout"], file["encoding"], file["evidence"]) == ("lines", "UTF-8", "messages")
     assert manifest["dropped"] == {"no_messages": 1}
     assert (manifest["rows_read"], manifest["rows_kept"], manifest["format"]) == (2, 1, "messages")
     train = (output / "train.jsonl").read_bytes()
@@ -151,11 +150,13 @@ def test_validation_must_hold_something_new(write, output):
 def test_copies_are_counted(write, output):
     made = prepare([write([chat(1), chat(2), chat(1)])], output=output)
     assert made.train_rows == 3
-    assert made.findings[0].evidence == "1 of 3 rows are exact copies of an earlier row."
+    assert made.findings[0].evidence == (
+        "1 of 3 rows repeat an earlier row, width of letters and white space aside."
+    )
 
 
 def test_copies_are_dropped_where_asked(write, output):
-    made = prepare([write([chat(1), chat(2), chat(1)])], output=output, rules=Rules(dedupe=True))
+    made = prepare([write([chat(1), chat(2), chat(1)])], output=output, rules=Rules(dedupe="exact"))
     assert rows_of(output / "train.jsonl") == [chat(1), chat(2)]
     assert (made.dropped, made.rows_kept) == ({"duplicate": 1}, 2)
 
@@ -259,14 +260,14 @@ def test_tokens_are_counted_on_the_training_rows_as_they_will_be_trained(write, 
     assert tokens["mean"] == sum(lengths) / 2
     assert tokens["supervised"] == sum(row.supervised for row in rows) > 0
     assert made.findings[0].evidence == (
-        f"The longest row has {max(lengths)} tokens, more than --max-length 16."
+        f"2 rows are longer than --max-length 16; the longest has {max(lengths)} tokens."
     )
 
 
 def test_counting_knows_the_model_by_its_name_not_by_its_folder(
     write, tmp_path, model, monkeypatch
 ):
-    monkeypatch.setattr(preparing, "find_model", lambda name, what: Path(model))
+    monkeypatch.setattr(counting, "find_model", lambda name, what: Path(model))
     turns = [{"role": "user", "content": "Ａ１ LORA"}, {"role": "assistant", "content": "HELLO"}]
     source = write([{"messages": turns}])
     named, other = (
@@ -303,7 +304,7 @@ def test_the_stock_class_is_asked_only_where_that_was_asked_for(write, output, m
         asked.append((tokenizer.folder, texts))
         return {"class": "T5Tokenizer", "texts": len(texts), "differ": 2, "transformers": "5"}
 
-    monkeypatch.setattr(preparing, "stock_parity", parity)
+    monkeypatch.setattr(counting, "stock_parity", parity)
     audit = Audit(model, stock_parity=True)
     made = prepare([write([chat(1)])], output=output, audit=audit)
     ((folder, texts),) = asked
@@ -328,7 +329,7 @@ def test_the_demo_rows_are_found_anywhere(tmp_path, monkeypatch):
     for name, number in (("train", 1), ("validation", 2)):
         text = json.dumps(chat(number)) + "\n"
         (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf-8")
-    monkeypatch.setattr(preparing, "DEMO_DATA", tmp_path)
+    monkeypatch.setattr(sources, "DEMO_DATA", tmp_path)
     loaded = load_data("demo")
     assert loaded.rows_read == 1
     assert loaded.findings == []

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jlora_cli.dataset import ROLES, Message
 from jlora_cli.dataset.faults import Faults, RowError
+from jlora_cli.dataset.mapping import NOTHING_MAPPED
 from jlora_cli.dataset.rows import rows_of
 from jlora_cli.errors import refuse
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from jlora_cli.dataset.rows import Row
+    from jlora_cli.dataset.faults import Row
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,11 @@ def read_rows(path: Path, system: str | None = None) -> list[PromptRow]:
     Raises:
         JloraError: the file cannot be read or holds no rows, or rows are at fault: all are named.
     """
-    faults = Faults(path)
-    _, rows = rows_of(path, lambda header: "prompt" in header)
+    faults = Faults()
+    rows = rows_of(path, NOTHING_MAPPED)
     found = list(_asked(rows, system, faults))
     if faults.count:
-        raise faults.error(len(found) + faults.count)
+        raise faults.error(path, rows_read=len(found) + faults.count)
     if not found:
         raise refuse("data.no_rows", path=path)
     return found

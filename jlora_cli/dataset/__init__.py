@@ -1,25 +1,31 @@
 """Files -> records -> checked examples, without torch. Knows neither hub, tokenizer nor model.
 
-`files` gives lines of text, `strict_json` single values, `rows` the rows of a container,
-`formats` and `turns` their meaning, `faults` what is wrong with them, `reading` the whole.
+`files` gives blocks of lines and `encodings` what they are written in; `strict_json` single values;
+`documents`, `tables` and `passages` the rows of a container, `rows` those of any file; `formats`,
+`mapping` and `turns` their meaning; `faults` what is wrong with them; `sieve` tallies it all,
+`telling` says it, `reading` is the whole.
 """
 
 from __future__ import annotations
 
-from jlora_cli.dataset.examples import ROLES, Example, Loaded, Message
-from jlora_cli.dataset.files import is_folder
+from jlora_cli.dataset.examples import ROLES, Example, Loaded, Message, example_of
+from jlora_cli.dataset.files import Lines, is_folder, line_blocks
 from jlora_cli.dataset.formats import FORMATS
+from jlora_cli.dataset.mapping import Mapping, parse_mapping
 from jlora_cli.dataset.reading import (
     MANIFEST,
     TRAIN_FILE,
     VALIDATION_FILE,
-    OnBadRow,
+    FileReading,
     files_of,
     is_prepared,
     join,
     read_examples,
+    read_files,
 )
-from jlora_cli.dataset.rows import SUFFIXES
+from jlora_cli.dataset.rows import SUFFIXES, Piece, rows_in
+from jlora_cli.dataset.sieve import Asked, OnBadRow, Sieve, Tally
+from jlora_cli.dataset.sifting import Job, Sifted, folded, jobs_of, sift
 
 __all__ = [
     "FORMATS",
@@ -28,13 +34,30 @@ __all__ = [
     "SUFFIXES",
     "TRAIN_FILE",
     "VALIDATION_FILE",
+    "Asked",
     "Example",
+    "FileReading",
+    "Job",
+    "Lines",
     "Loaded",
+    "Mapping",
     "Message",
     "OnBadRow",
+    "Piece",
+    "Sieve",
+    "Sifted",
+    "Tally",
+    "example_of",
     "files_of",
+    "folded",
     "is_folder",
     "is_prepared",
+    "jobs_of",
     "join",
+    "line_blocks",
+    "parse_mapping",
     "read_examples",
+    "read_files",
+    "rows_in",
+    "sift",
 ]

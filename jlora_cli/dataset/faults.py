@@ -6,7 +6,7 @@ Every fault names its line and its own remedy; ten are shown, the rest counted.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jlora_cli.errors import JloraError, refuse
 from jlora_cli.messages import say
@@ -29,7 +29,7 @@ class RowError(Exception):
         super().__init__(reason)
         self.reason = reason
         self.line = line
-        self.values = {key: shown(value) for key, value in values.items()}
+        self.values: dict[str, Any] = {key: shown(value) for key, value in values.items()}
 
     @property
     def problem(self) -> str:
@@ -38,6 +38,25 @@ class RowError(Exception):
     @property
     def remedy(self) -> str:
         return say(f"data.row.{self.reason}.fix", **self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: its columns, or why it has none.
+
+    `line` counts from 1 (Parquet: the row); `size` is about its length in characters.
+    """
+
+    line: int
+    value: dict[str, object] | RowError
+    size: int = 0
+
+
+def as_row(line: int, value: object, size: int = 0) -> Row:
+    """`value` as a row; anything but an object is a fault."""
+    if isinstance(value, dict):
+        return Row(line, value, size)
+    return Row(line, RowError("not_an_object", kind=kind_of(value)), size)
 
 
 def shown(value: object) -> object:
@@ -65,7 +84,6 @@ def kind_of(value: object) -> str:
 class Faults:
     """The faults of one file so far."""
 
-    path: Path | str
     first: list[tuple[int, RowError]] = field(default_factory=list)
     count: int = 0
 
@@ -74,18 +92,34 @@ class Faults:
         if len(self.first) < SHOWN_FAULTS:
             self.first.append((line, fault))
 
-    def error(self, rows_read: int = 0) -> JloraError:
-        """The one error that names them all; `rows_read` of them make it a fault of the file."""
+    def merge(self, later: Faults) -> None:
+        """Take in the faults of a later part of the file."""
+        self.count += later.count
+        self.first = [*self.first, *later.first][:SHOWN_FAULTS]
+
+    def error(
+        self, path: Path, *, rerun: str = "", editable: bool = True, rows_read: int = 0
+    ) -> JloraError:
+        """The one error that names them all; `rows_read` of them make it a fault of the file.
+
+        `rerun` is the command that drops the rows: it stands by every fault of rows that are not
+        `editable`.
+        """
         line, fault = self.first[0]
         alike = len({each.problem for _, each in self.first}) == 1
         if self.count == 1 or (alike and self.count == rows_read):
             key = "data.fault" if self.count == 1 else "data.fault.every_row"
-            values = {"path": self.path, "line": line, "problem": fault.problem}
-            return JloraError(say(key, count=self.count, **values), remedy=fault.remedy)
+            values = {"path": path, "line": line, "problem": fault.problem}
+            remedy = fault.remedy
+            if rerun and not editable and self.count == 1:
+                remedy = say("data.fault.rerun", remedy=remedy, command=rerun)
+            return JloraError(say(key, count=self.count, **values), remedy=remedy)
         lines = [
             say("data.faults.line", line=line, problem=fault.problem, remedy=fault.remedy)
             for line, fault in self.first
         ]
         if self.count > len(lines):
             lines.append(say("data.faults.rest", count=self.count - len(lines)))
-        return refuse("data.faults", path=self.path, count=self.count, lines="\n".join(lines))
+        command = rerun or say("data.faults.command", path=path)
+        values = {"path": path, "count": self.count, "lines": "\n".join(lines)}
+        return refuse("data.faults", command=command, **values)

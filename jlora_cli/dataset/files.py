@@ -1,7 +1,7 @@
-"""Bytes of a file -> lines of text, or a refusal that says what the file really is.
+"""Bytes of a file -> blocks of whole lines, or a refusal that says what the file really is.
 
 Lines end at LF, CRLF or an old Mac's CR and nowhere else: U+2028 or U+0085 inside a JSON
-string is text. This file knows encodings, not rows.
+string is text. This file knows bytes and line ends, neither encodings nor rows.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import re
 import stat
 import zlib
 from contextlib import contextmanager
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import IO, TYPE_CHECKING
 
-from jlora_cli.dataset.faults import RowError
 from jlora_cli.errors import JloraError, refuse
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ BinaryFile = IO[bytes] | gzip.GzipFile
 HEAD_BYTES = 1 << 16
 CHUNK_BYTES = 1 << 20
 LONGEST_LINE = 64 << 20
-LARGEST_DOCUMENT = 1 << 30
 MAGIC = (
     (b"\xd0\xcf\x11\xe0", "data.excel"),
     (b"version https://git-lfs", "data.lfs_pointer"),
@@ -39,8 +38,36 @@ MAGIC = (
     (b"\x1f\x8b", "data.archive"),
     (b"%PDF", "data.binary"),
 )
-UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-KANA = re.compile("[ぁ-ゖァ-ヺー、。]")
+# Encodings in which the byte 0x0A is a newline and nothing else: their lines are cut as bytes.
+# Any other is turned into UTF-8 before it is cut.
+CUT_AS_BYTES = {"utf-8", "cp932", "euc_jp", "euc_jis_2004"}
+
+ENCODING_NAMES = {
+    "cp932": "cp932 (Shift_JIS)",
+    "euc_jp": "EUC-JP",
+    "euc_jis_2004": "EUC-JIS-2004",
+    "iso2022_jp": "ISO-2022-JP",
+    "utf-16": "UTF-16",
+    "utf-16-le": "UTF-16LE",
+    "utf-16-be": "UTF-16BE",
+    "utf-32": "UTF-32",
+    "utf-8": "UTF-8",
+}
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Whole lines of a file with their ends; `first` is the number of the first, from 1."""
+
+    first: int
+    data: bytes
+    end: bytes = b"\n"
+    encoding: str = "utf-8"
+
+
+def encoding_name(name: str) -> str:
+    """What people call the encoding that Python calls `name`."""
+    return ENCODING_NAMES.get(name, name)
 
 
 def is_folder(path: Path) -> bool:
@@ -119,97 +146,67 @@ def head_of(path: Path) -> bytes:
         raise refuse("data.excel" if workbook else "data.archive", path=path)
     if re.match(rb"\s*<(!doctype|html|\?xml)", head.removeprefix(codecs.BOM_UTF8), re.IGNORECASE):
         raise refuse("data.web_page", path=path, line=1)
-    if encoding := _wide_encoding(head):
-        raise refuse("data.encoding", path=path, line=1, encoding=encoding)
     return head
 
 
-def _wide_encoding(head: bytes) -> str:
-    """UTF-16's name where these bytes are that: by its mark, or by where the zero bytes stand."""
-    if head.startswith(UTF16_MARKS):
-        return "UTF-16"
-    even, odd = head[0::2].count(0), head[1::2].count(0)
-    if even + odd <= len(head) / 10:
-        return ""
-    return "UTF-16BE" if even > odd else "UTF-16LE"
-
-
-def raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Each line's number, from 1, and its bytes without the line end.
+def line_blocks(path: Path, encoding: str) -> Iterator[Lines]:
+    """The whole file in blocks of whole lines, about a MiB each.
 
     Raises:
-        JloraError: a line is longer than 64 MiB, or the file cannot be read.
+        JloraError: a line is longer than 64 MiB, or the file cannot be read or is not `encoding`.
     """
+    number, pending, waiting, end = 1, [b""], 0, b""
+    codec = encoding if encoding in CUT_AS_BYTES else "utf-8"
+    for chunk in _utf8_or_cut_as_bytes(path, encoding):
+        end = end or _line_end(chunk)
+        cut = chunk.rfind(end) + 1
+        if cut:
+            block = Lines(number, b"".join([*pending, chunk[:cut]]), end, codec)
+            yield block
+            number += block.data.count(end)
+            pending, waiting = [], 0
+        pending.append(chunk[cut:])
+        waiting += len(chunk) - cut
+        if waiting > LONGEST_LINE:
+            raise refuse("data.long_line", path=path, line=number, mib=LONGEST_LINE >> 20)
+    if rest := b"".join(pending):
+        yield Lines(number, rest, end, codec)
+
+
+def _line_end(chunk: bytes) -> bytes:
+    return b"\r" if b"\r" in chunk[:-1] and b"\n" not in chunk else b"\n"
+
+
+def _utf8_or_cut_as_bytes(path: Path, encoding: str) -> Iterator[bytes]:
+    chunks = byte_chunks(path)
+    if encoding in CUT_AS_BYTES:
+        return chunks
+    return (text.encode("utf-8") for text in decoded(chunks, encoding, path))
+
+
+def byte_chunks(path: Path) -> Iterator[bytes]:
+    """The bytes of the file, unpacked and without the mark of UTF-8 in front."""
     with opened(path) as file:
-        pending = file.read(HEAD_BYTES).removeprefix(codecs.BOM_UTF8)
-        end = b"\r" if b"\r" in pending and b"\n" not in pending else b"\n"
-        number = 0
-        while chunk := file.read(CHUNK_BYTES):
-            *whole, pending = (pending + chunk).split(end)
-            for line in whole:
-                number += 1
-                yield number, line.removesuffix(b"\r")
-            if len(pending) > LONGEST_LINE:
-                raise refuse("data.long_line", path=path, line=number + 1, mib=LONGEST_LINE >> 20)
-        *whole, pending = pending.split(end)
-        for last, line in enumerate([*whole, pending] if pending else whole, number + 1):
-            yield last, line.removesuffix(b"\r")
+        chunk = file.read(CHUNK_BYTES).removeprefix(codecs.BOM_UTF8)
+        while chunk:
+            yield chunk
+            chunk = file.read(CHUNK_BYTES)
 
 
-def text_lines(path: Path) -> Iterator[tuple[int, str | RowError]]:
-    """Each line as text; a damaged line as its fault.
+def decoded(chunks: Iterator[bytes], encoding: str, path: Path) -> Iterator[str]:
+    """The chunks as text.
 
     Raises:
-        JloraError: the file as a whole is in another encoding, which the error names.
+        JloraError: they are not `encoding`; it names the line.
     """
-    known_utf8 = False
-    for number, raw in raw_lines(path):
-        try:
-            line = raw.decode("utf-8")
-        except UnicodeDecodeError as error:
-            encoding = "" if known_utf8 else likely_encoding(raw)
-            if encoding:
-                raise refuse("data.encoding", path=path, line=number, encoding=encoding) from error
-            byte = f"0x{raw[error.start]:02X}"
-            yield number, RowError("not_utf8", column=error.start + 1, byte=byte)
-            continue
-        known_utf8 = known_utf8 or not line.isascii()
-        yield number, line
-
-
-def whole_text(path: Path) -> str:
-    """The whole file as text, for JSON that is not one row a line; line ends become LF.
-
-    Raises:
-        JloraError: it is not UTF-8, or larger than 1 GiB.
-    """
-    with opened(path) as file:
-        raw = file.read(LARGEST_DOCUMENT + 1)
-    if len(raw) > LARGEST_DOCUMENT:
-        raise refuse("data.large_document", path=path, gib=LARGEST_DOCUMENT >> 30)
+    decoder, line = codecs.getincrementaldecoder(encoding)(), 1
     try:
-        text = raw.decode("utf-8-sig")
+        for chunk in chunks:
+            text = decoder.decode(chunk)
+            line += text.count("\n")
+            yield text
+        yield decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        encoding = likely_encoding(raw)
-        if encoding:
-            raise refuse("data.encoding", path=path, line=line, encoding=encoding) from error
-        raise refuse("data.not_utf8", path=path, line=line) from error
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def likely_encoding(raw: bytes) -> str:
-    """The encoding, of those that Japanese systems write, in which `raw` reads as Japanese.
-
-    Empty where none does. Kana decide: wrongly decoded Japanese has next to none of them.
-    """
-    shares = {}
-    for encoding in ("cp932", "euc_jp"):
-        try:
-            text = raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        foreign = sum(not char.isascii() for char in text)
-        shares[encoding] = len(KANA.findall(text)) / max(foreign, 1)
-    best = max(shares, key=lambda name: shares[name], default="")
-    return best if best and shares[best] >= 0.15 else ""
+        line += error.object[: error.start].count(b"\n")
+        name = encoding_name(encoding)
+        raise refuse("data.not_encoded", path=path, line=line, encoding=name) from error

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from jlora_cli.dataset.examples import Example, Message
 from jlora_cli.dataset.faults import RowError, kind_of
-from jlora_cli.dataset.turns import checked, content_of, turns_of, writing
+from jlora_cli.dataset.turns import Speakers, checked, content_of, joined, turns_of, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = ["COLUMNS", "FORMATS", "OPTIONAL", "Format", "Record", "Speakers"]
 
 Record = dict[str, object]
 
@@ -33,8 +35,13 @@ class Format:
 
     def fits(self, keys: Iterable[str]) -> bool:
         """Whether a row with these keys has all that the format needs."""
-        held = set(keys)
-        return all(held & set(names) for names in self.needs)
+        held = keys if isinstance(keys, dict) else set(keys)
+        return all(any(name in held for name in names) for names in self.needs)
+
+    @property
+    def names(self) -> set[str]:
+        """Every key that the format reads."""
+        return {*self.input, "system", *(name for names in self.needs for name in names)}
 
 
 LETTERS_OFF = 2  # a misspelling loses or gains no more: "question_id" is no "question"
@@ -51,18 +58,43 @@ FORMATS = {
         Format("question_answer", (("question", "質問"), ("answer", "回答", "答え"))),
         Format("input_output", (("input", "入力"), ("output", "出力", "応答"))),
         Format("text", (("text",),)),
+        # Read only with `--map`, which tells who speaks.
+        Format("dialogue", (("messages", "conversations", "conversation"),)),
     )
 }
+OPTIONAL = (*INPUTS, "system")
+COLUMNS = tuple(
+    dict.fromkeys(
+        name
+        for each in FORMATS.values()
+        for names in (*each.needs, each.input, ("system",))
+        for name in names
+    )
+)
 
 
-def detect(keys: Iterable[str]) -> str:
-    """The format of a row with these keys; empty where none fits."""
+def detect(keys: Iterable[str], named: Sequence[str] = ()) -> str:
+    """The format of a row with these keys, one that reads the `named` ones; empty if none fits."""
     held = set(keys)
-    return next((each.name for each in FORMATS.values() if each.fits(held)), "")
+    fitting = [each for each in FORMATS.values() if each.fits(held)]
+    reading = (each.name for each in fitting if set(named) <= each.names)
+    return next(reading, "")
+
+
+def evidence(name: str, keys: Iterable[str]) -> str:
+    """The keys that made a row one of the format `name`."""
+    each = FORMATS[name]
+    return ", ".join(key for key in keys if key in each.names - {"system"})
 
 
 def nearest(keys: Iterable[str]) -> Format | None:
     """The format of which most is there, misspelt keys counted; None where nothing is."""
+    closest = closest_formats(keys)
+    return closest[0] if closest else None
+
+
+def closest_formats(keys: Iterable[str]) -> list[Format]:
+    """The formats of which anything is there, those of which most is there first."""
     held = list(keys)
 
     def share(each: Format) -> float:
@@ -70,8 +102,8 @@ def nearest(keys: Iterable[str]) -> Format | None:
         exact = sum(1 for names in each.needs if set(names) & set(held))
         return (there + exact) / len(each.needs)
 
-    best = max(FORMATS.values(), key=share)
-    return best if share(best) > 0 else None
+    begun = [each for each in FORMATS.values() if share(each) > 0]
+    return sorted(begun, key=share, reverse=True)
 
 
 def means_something(keys: list[str]) -> bool:
@@ -103,7 +135,7 @@ def missing_key(wanted: Format, record: Mapping[str, object]) -> RowError:
     return RowError("missing_key", key=names[0], seen=seen)
 
 
-def convert(record: Record, name: str, origin: str) -> Example:
+def convert(record: Record, name: str, origin: str, speakers: Speakers | None = None) -> Example:
     """The checked example that a row of the format `name` is.
 
     Raises:
@@ -117,29 +149,41 @@ def convert(record: Record, name: str, origin: str) -> Example:
         raise missing_key(wanted, record)
     if name == "text":
         return Example(text=writing(record["text"], "text"), origin=origin)
-    if name in {"messages", "sharegpt"}:
-        return _conversation(record, wanted, origin)
+    if name in {"messages", "sharegpt", "dialogue"}:
+        return _conversation(record, wanted, origin, speakers)
     return _pair(record, wanted, origin)
 
 
-def _conversation(record: Record, wanted: Format, origin: str) -> Example:
+def _conversation(
+    record: Record, wanted: Format, origin: str, speakers: Speakers | None
+) -> Example:
     key = next(key for key in wanted.needs[0] if key in record)
     listed = record[key]
     if not isinstance(listed, list) or not listed:
         found = kind_of(listed) if not isinstance(listed, list) else "[]"
         raise RowError("no_messages", key=key, found=found)
-    turns = checked([*_system(record), *turns_of(listed)])
-    return Example(messages=turns, input=_kept_input(record, turns), origin=origin)
+    told = [*_system(record), *turns_of(listed, speakers)]
+    tools = len(listed) + bool(record.get("system")) - len(told)
+    kept = joined(told) if wanted.name == "dialogue" else told
+    try:
+        turns = checked(kept)
+    except RowError as fault:
+        if not tools:
+            raise
+        raise RowError("tools") from fault
+    repaired = len(told) - len(turns)
+    input = _kept_input(record, turns)
+    return Example(turns, input=input, origin=origin, tools=tools, repaired=repaired)
 
 
 def _pair(record: Record, wanted: Format, origin: str) -> Example:
     ask, answer = (next(key for key in names if key in record) for names in wanted.needs)
-    question = writing(record[ask], ask)
+    question = content_of(record[ask], ask)
     extra = _input(record, wanted.input)
     content = f"{question}\n\n{extra}" if extra else question
     reply = content_of(record[answer], answer, empty="empty_answer")
-    turns = checked([*_system(record), Message("user", content), Message("assistant", reply)])
-    return Example(messages=turns, input=extra, origin=origin)
+    turns = (*_system(record), Message("user", content), Message("assistant", reply))
+    return Example(turns, input=extra, origin=origin)
 
 
 def _system(record: Record) -> list[Message]:
@@ -153,9 +197,9 @@ def _input(record: Record, names: tuple[str, ...]) -> str:
     key = next((key for key in names if record.get(key) is not None), "")
     if not key:
         return ""
-    if not isinstance(record[key], str):
+    if not isinstance(record[key], (str, list)):
         raise RowError("not_text", key=key, kind=kind_of(record[key]))
-    return content_of(record[key], key) if str(record[key]).strip() else ""
+    return content_of(record[key], key) if str(record[key] or "").strip() else ""
 
 
 def _kept_input(record: Record, turns: tuple[Message, ...]) -> str:

@@ -5,129 +5,115 @@ Stops at bad rows or drops and counts them, as asked; says what it noticed as fi
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from jlora_cli.dataset.examples import Example, Loaded
-from jlora_cli.dataset.faults import Faults, RowError, shown
+from jlora_cli.dataset.examples import Loaded
+from jlora_cli.dataset.faults import RowError
 from jlora_cli.dataset.files import is_folder
-from jlora_cli.dataset.formats import (
-    FORMATS,
-    convert,
-    detect,
-    means_something,
-    missing_key,
-    nearest,
+from jlora_cli.dataset.formats import FORMATS
+from jlora_cli.dataset.rows import (
+    ROW_SUFFIXES,
+    SUFFIXES,
+    TEXT_SUFFIXES,
+    Opened,
+    data_suffix,
+    open_rows,
+    rows_in,
 )
-from jlora_cli.dataset.rows import LINE_SUFFIXES, SUFFIXES, Row, data_suffix, rows_of
+from jlora_cli.dataset.sieve import LOST_AFTER, Asked, Sieve, Tally
+from jlora_cli.dataset.telling import findings_of, refusal_of
 from jlora_cli.errors import refuse
-from jlora_cli.finding import Finding, finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-OnBadRow = Literal["stop", "skip"]
+    from jlora_cli.dataset.examples import Example
+    from jlora_cli.errors import JloraError
+    from jlora_cli.finding import Finding
+
 MANIFEST = "dataset.json"
 TRAIN_FILE = "train.jsonl"
 VALIDATION_FILE = "validation.jsonl"
-# Words that some vocabulary takes as a control id; NFKC first, as SentencePiece models do.
-SPECIAL = re.compile(
-    r"</?s>|<\|\w+\|>|<(?:pad|unk|mask|eos|bos|nl|start_of_turn|end_of_turn)>"
-    r"|\[(?:pad|unk|cls|sep|mask|/?inst)\]|<</?sys>>",
-    re.IGNORECASE,
-)
-OPENING = re.compile(r"[<\[＜［]")
 
 
 @dataclass
-class _Sieve:
-    """What is known of one file so far: its format, its faults, what to warn of."""
+class FileReading:
+    """One file on its way: what it is, and what is known of its rows so far."""
 
-    path: Path
-    format: str
-    on_bad_row: OnBadRow
-    faults: Faults
-    rows_read: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-    special: list[tuple[int, str]] = field(default_factory=list)
+    opened: Opened
+    asked: Asked
+    tally: Tally = field(default_factory=Tally)
 
-    def take(self, row: Row) -> Example | None:
-        """The row's example; None where it is at fault, which is then on record."""
-        self.rows_read += 1
-        try:
-            example = self._convert(row)
-        except RowError as fault:
-            self.dropped[fault.reason] += 1
-            self.faults.add(row.line, fault)
-            return None
-        if word := special_word(example):
-            self.special.append((row.line, word))
-        return example
+    @classmethod
+    def of(cls, path: Path, asked: Asked) -> FileReading:
+        """The file at `path`, ready to be read.
 
-    def _convert(self, row: Row) -> Example:
-        if isinstance(row.value, RowError):
-            raise row.value
-        if not self.format:
-            self.format = self._detect(row.line, row.value)
-        return convert(row.value, self.format, f"{self.path.name}:{row.line}")
+        Raises:
+            JloraError: it is no data file, or `asked` names no known format.
+        """
+        check_format(asked.format)
+        opened = open_rows(
+            path,
+            encoding=asked.encoding,
+            mapping=asked.mapping,
+            as_text=asked.format == "text",
+        )
+        return cls(opened, asked)
 
-    def _detect(self, line: int, record: dict[str, object]) -> str:
-        found = detect(record)
-        if found:
-            return found
-        near = nearest(record)
-        if near is not None:
-            raise missing_key(near, record)
-        seen = shown(", ".join(record) or "-")
-        key = "data.service_error" if _looks_like_an_answer(record) else "data.unknown_format"
-        raise refuse(key, path=self.path, line=line, seen=seen, formats=", ".join(FORMATS))
+    @property
+    def format(self) -> str:
+        return self.asked.format or self.tally.format
 
-    def finish(self) -> None:
-        """Nothing, where the rows may be used.
+    @property
+    def is_lost(self) -> bool:
+        """Whether so many rows were of no known format that no more need be tried."""
+        tally = self.tally
+        return tally.rows_read >= LOST_AFTER and tally.unknown is not None and not tally.kept
+
+    def ended_by(self, fault: RowError) -> JloraError:
+        """The error of a file that cannot be read past a fault."""
+        self.tally.faults.add(fault.line or self.tally.rows_read + 1, fault)
+        return self.tally.faults.error(self.opened.path)
+
+    def finish(self, *, alone: bool = True) -> list[Finding]:
+        """What was noticed; a file that is not `alone` may have no row left.
 
         Raises:
             JloraError: there are faults and they are not to be skipped, or no row is left.
         """
-        if self.rows_read == 0:
-            raise refuse("data.no_rows", path=self.path)
-        nothing_left = self.rows_read == self.faults.count
-        if self.faults.count and (self.on_bad_row == "stop" or nothing_left):
-            raise self.faults.error(self.rows_read)
+        skipped = self.asked.on_bad_row == "skip" and self.tally.faults.count and not self.is_lost
+        error = refusal_of(self.opened, self.tally, self.asked)
+        if error is not None and (alone or not skipped):
+            raise error
+        return findings_of(self.opened, self.tally, self.asked)
 
 
-def _looks_like_an_answer(record: dict[str, object]) -> bool:
-    """Whether this is what a web service says when it has no data to give."""
-    return bool({"error", "errors", "detail", "message"} & record.keys()) and len(record) <= 4
-
-
-def special_word(example: Example) -> str:
-    """The first word in the example that a vocabulary may take as a control id; empty if none."""
-    texts = [example.text or "", *(turn.content for turn in example.messages)]
-    for text in texts:
-        if OPENING.search(text) and (hit := SPECIAL.search(unicodedata.normalize("NFKC", text))):
-            return hit.group()
-    return ""
-
-
-def read_examples(
-    path: Path, *, format: str | None = None, on_bad_row: OnBadRow = "stop"
-) -> Loaded:
+def read_examples(path: Path, asked: Asked | None = None) -> Loaded:
     """The checked examples of a file, or of the files of a folder.
 
-    A prepared folder gives its training rows. `format` is one of FORMATS; None detects it.
+    A prepared folder gives its training rows.
 
     Raises:
-        JloraError: nothing there, not data, or faulty rows with `on_bad_row="stop"`.
+        JloraError: nothing there, not data, or faulty rows that are not to be skipped.
     """
-    check_format(format)
-    if is_folder(path):
-        files = files_of(path)
-        return join([_read_file(file, format, on_bad_row) for file in files])
-    return _read_file(path, format, on_bad_row)
+    files = files_of(path) if is_folder(path) else [path]
+    return read_files(files, asked or Asked())
+
+
+def read_files(files: list[Path], asked: Asked) -> Loaded:
+    """The checked examples of several files together.
+
+    Raises:
+        JloraError: as `read_examples`.
+    """
+    check_format(asked.format)
+    alone = len(files) == 1
+    loaded = join([_read_file(file, asked, alone=alone) for file in files])
+    if not loaded.examples:
+        _read_file(files[0], asked, alone=True)  # which says why
+    return loaded
 
 
 def check_format(format: str | None) -> None:
@@ -148,6 +134,8 @@ def is_prepared(folder: Path) -> bool:
 def files_of(folder: Path) -> list[Path]:
     """The data files of a folder, by name: those of a prepared one are its training rows.
 
+    Plain text counts only where nothing else is there: beside rows it is a licence or a note.
+
     Raises:
         JloraError: it holds none.
     """
@@ -155,12 +143,13 @@ def files_of(folder: Path) -> list[Path]:
         return [folder / TRAIN_FILE]
     try:
         entries = sorted(folder.iterdir())
+        files = [entry for entry in entries if entry.is_file()]
     except OSError as error:
         raise refuse("data.cannot_open", path=folder, why=error.strerror) from error
-    files = [entry for entry in entries if data_suffix(entry) in SUFFIXES and entry.is_file()]
-    if not files:
-        raise refuse("data.empty_folder", path=folder, suffixes=", ".join(SUFFIXES))
-    return files
+    for suffixes in (ROW_SUFFIXES, TEXT_SUFFIXES):
+        if found := [file for file in files if data_suffix(file) in suffixes]:
+            return found
+    raise refuse("data.empty_folder", path=folder, suffixes=", ".join(SUFFIXES))
 
 
 def join(parts: list[Loaded]) -> Loaded:
@@ -178,42 +167,23 @@ def join(parts: list[Loaded]) -> Loaded:
     )
 
 
-def _read_file(path: Path, format: str | None, on_bad_row: OnBadRow) -> Loaded:
-    layout, rows = rows_of(path, means_something)
-    sieve = _Sieve(path, format or "", on_bad_row, Faults(path))
-    examples = list(_sifted(rows, sieve))
-    sieve.finish()
+def _read_file(path: Path, asked: Asked, *, alone: bool) -> Loaded:
+    reading = FileReading.of(path, asked)
+    sieve = Sieve(path.name, asked, reading.tally)
+    examples: list[Example] = []
+    try:
+        for piece in reading.opened.pieces:
+            examples += sieve.sifted(rows_in(piece))
+            if reading.is_lost:
+                break
+    except RowError as fault:
+        raise reading.ended_by(fault) from fault
+    findings = reading.finish(alone=alone)
+    tally = reading.tally
     return Loaded(
         examples=examples,
-        format=sieve.format,
-        rows_read=sieve.rows_read,
-        dropped=dict(sorted(sieve.dropped.items())),
-        findings=_findings(sieve, layout),
+        format=reading.format,
+        rows_read=tally.rows_read,
+        dropped=dict(sorted(tally.dropped.items())),
+        findings=findings,
     )
-
-
-def _sifted(rows: Iterator[Row], sieve: _Sieve) -> Iterator[Example]:
-    try:
-        for row in rows:
-            example = sieve.take(row)
-            if example is not None:
-                yield example
-    except RowError as fault:
-        # A fault of the file, not of one row: what follows it cannot be told apart.
-        sieve.faults.add(fault.line or sieve.rows_read + 1, fault)
-        raise sieve.faults.error() from fault
-
-
-def _findings(sieve: _Sieve, layout: str) -> list[Finding]:
-    found = []
-    if layout == "array" and data_suffix(sieve.path) in LINE_SUFFIXES:
-        found.append(finding("data.array_in_lines", "warning", path=sieve.path, line=1))
-    if sieve.special:
-        line, word = sieve.special[0]
-        count = len(sieve.special)
-        found.append(
-            finding(
-                "data.special_tokens", "warning", path=sieve.path, line=line, word=word, count=count
-            )
-        )
-    return found

@@ -1,67 +1,143 @@
 """A file -> its rows, each with the line it begins on. Knows containers, not what a row means.
 
-JSON Lines, one JSON document (an array, an object with one array, or one row), CSV and TSV
-with a header, and Parquet.
+JSON Lines, one JSON document (an array, an object with one array, or one row), CSV and TSV,
+Parquet, and plain text in passages. Rows come in pieces of about a MiB, so that other processes
+can take them over.
 """
 
 from __future__ import annotations
 
-import csv
+import re
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from jlora_cli.dataset.faults import RowError, kind_of, shown
-from jlora_cli.dataset.files import LONGEST_LINE, check_file, head_of, text_lines, whole_text
-from jlora_cli.dataset.strict_json import decode, decode_at
+from jlora_cli.dataset.documents import document_rows
+from jlora_cli.dataset.encodings import Encoding, check_encoding, encoding_of
+from jlora_cli.dataset.faults import Row, RowError, as_row
+from jlora_cli.dataset.files import (
+    CHUNK_BYTES,
+    Lines,
+    byte_chunks,
+    check_file,
+    decoded,
+    encoding_name,
+    head_of,
+    line_blocks,
+)
+from jlora_cli.dataset.passages import AOZORA_LEGEND, passage_rows
+from jlora_cli.dataset.strict_json import decode
+from jlora_cli.dataset.tables import table_rows
 from jlora_cli.errors import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+    from jlora_cli.dataset.mapping import Mapping
+
+ROW_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+TEXT_SUFFIXES = (".txt", ".text")
+SUFFIXES = (*ROW_SUFFIXES, *TEXT_SUFFIXES)
 LINE_SUFFIXES = (".jsonl", ".ndjson")
 TABLES = {".csv": ",", ".tsv": "\t"}
+PIECE_ROWS = 2000
+PARQUET_ROWS = 500
+
+Layout = Literal["lines", "array", "table", "parquet", "passages"]
+Piece = Lines | list[Row]
+"""A part of a file, in order: lines that are still to be decoded, or rows."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row: its columns, or why it has none. `line` counts from 1 (Parquet: the row)."""
+class Opened:
+    """A file whose kind is known, and its rows in pieces.
 
-    line: int
-    value: dict[str, object] | RowError
+    Reading the pieces may raise a RowError with a line: nothing after it can be told apart.
+    """
+
+    path: Path
+    layout: Layout
+    encoding: Encoding
+    aozora: bool
+    pieces: Iterator[Piece]
 
 
-Rows = tuple[str, "Iterator[Row]"]
-"""How the file is laid out ("lines", "array", "table", "parquet"), and its rows."""
+def open_rows(path: Path, *, encoding: str | None, mapping: Mapping, as_text: bool) -> Opened:
+    """What `path` is, by its content first, and its rows.
 
-
-def rows_of(path: Path, knows: Callable[[list[str]], bool]) -> Rows:
-    """The layout and the rows of `path`; `knows` says whether a table's header means anything.
+    `encoding` is one to be believed; with `as_text`, text without rows is read in passages.
 
     Raises:
-        JloraError: it is no data file. Reading on may raise it too, or a RowError with a line
-            where nothing after that line can be told apart.
+        JloraError: it is no data file. Reading on may raise it too.
     """
-    suffix = data_suffix(path)
     check_file(path)
-    if suffix == ".parquet":
-        return "parquet", _parquet(path)
-    head = head_of(path).decode("utf-8", errors="replace").lstrip("\ufeff \t\r\n")
-    if suffix in TABLES and not head.startswith(("{", "[")):
-        return "table", _table(path, TABLES[suffix], knows)
-    if suffix not in LINE_SUFFIXES and head and not head.startswith(("{", "[", '"')):
-        raise refuse("data.plain_text", path=path)
-    if head.startswith("[") or not _first_line_is_whole(head, suffix):
-        return "array", _document(path)
-    return "lines", _lines(path)
+    head = head_of(path)
+    if data_suffix(path) == ".parquet" or head.startswith(b"PAR1"):
+        return Opened(path, "parquet", Encoding(""), False, _batches(_parquet(path)))
+    known = Encoding(check_encoding(encoding)) if encoding else encoding_of(path)
+    text = head.decode(known.name, errors="replace").lstrip("\ufeff \t\r\n")
+    layout, separator = _layout(path, text, mapping, as_text)
+    aozora = layout == "passages" and AOZORA_LEGEND in text
+    if layout == "lines":
+        return Opened(path, layout, known, aozora, line_blocks(path, known.name))
+    if layout == "array":
+        rows = document_rows(_with_plain_ends(decoded(byte_chunks(path), known.name, path)))
+        return Opened(path, layout, known, aozora, _batches(rows))
+    lines = _text_lines(path, known.name)
+    if layout == "table":
+        rows = table_rows(path, lines, separator, mapping)
+    else:
+        rows = passage_rows(lines, aozora=aozora)
+    return Opened(path, layout, known, aozora, _batches(rows))
+
+
+def rows_of(path: Path, mapping: Mapping) -> Iterator[Row]:
+    """The rows of `path` one by one, whatever they mean.
+
+    Raises:
+        JloraError, RowError: as `open_rows` and `Opened` have it.
+    """
+    opened = open_rows(path, encoding=None, mapping=mapping, as_text=False)
+    for piece in opened.pieces:
+        yield from rows_in(piece)
 
 
 def data_suffix(path: Path) -> str:
     """The suffix that tells the kind of file, ".gz" aside, in lower case."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     return next((suffix for suffix in reversed(suffixes) if suffix != ".gz"), "")
+
+
+def _layout(path: Path, head: str, mapping: Mapping, as_text: bool) -> tuple[Layout, str]:
+    """How the rows lie in the file, and the sign between columns where it is a table."""
+    suffix = data_suffix(path)
+    if suffix in TABLES and not head.startswith(("{", "[")):
+        return "table", TABLES[suffix]
+    if suffix in LINE_SUFFIXES or not head or _begins_json(head, suffix):
+        whole = not head.startswith("[") and _first_line_is_whole(head, suffix)
+        return ("lines" if whole else "array"), ""
+    if separator := _separator_in(head.split("\n", 1)[0], suffix, mapping):
+        return "table", separator
+    if suffix in TEXT_SUFFIXES or as_text:
+        return "passages", ""
+    raise refuse("data.plain_text", path=path)
+
+
+def _begins_json(head: str, suffix: str) -> bool:
+    if suffix not in TEXT_SUFFIXES:
+        return head.startswith(("{", "[", '"'))
+    # Prose may begin with a bracket too.
+    return re.match(r'\{\s*"|\[\s*\{', head) is not None
+
+
+def _separator_in(line: str, suffix: str, mapping: Mapping) -> str:
+    """The sign that makes the first line the header of a table; empty where none does."""
+    for sign in ("\t",) if suffix in TEXT_SUFFIXES else ("\t", ","):
+        header = [name.strip() for name in line.split(sign)]
+        if len(header) > 1 and (mapping.by_number or mapping.knows(header)):
+            return sign
+    return ""
 
 
 def _first_line_is_whole(head: str, suffix: str) -> bool:
@@ -77,18 +153,15 @@ def _first_line_is_whole(head: str, suffix: str) -> bool:
     return True
 
 
-def as_row(line: int, value: object) -> Row:
-    """`value` as a row; anything but an object is a fault."""
-    if isinstance(value, dict):
-        return Row(line, value)
-    return Row(line, RowError("not_an_object", kind=kind_of(value)))
-
-
-def _lines(path: Path) -> Iterator[Row]:
-    for number, line in text_lines(path):
+def rows_in(piece: Piece) -> Iterator[Row]:
+    """The rows of a piece; those of lines are decoded here."""
+    if isinstance(piece, list):
+        yield from piece
+        return
+    for number, line in _lines_in(piece):
         if isinstance(line, RowError):
             yield Row(number, line)
-        elif line.strip():
+        elif line and not line.isspace():
             try:
                 value = decode(line)
             except RowError as fault:
@@ -97,121 +170,62 @@ def _lines(path: Path) -> Iterator[Row]:
                 yield as_row(number, value)
 
 
-def _document(path: Path) -> Iterator[Row]:
-    text = whole_text(path)
-    start = _skip_space(text, 0)
-    if text[start : start + 1] == "[":
-        end = yield from _array(text, start)
-        end = _skip_space(text, end)
-        if end < len(text):
-            raise RowError("after_array", line=text.count("\n", 0, end) + 1)
-        return
-    value, _ = decode_at(text, start)
-    lists = _lists(value)
-    if len(lists) == 1:
-        yield from _array(text, _start_of(text, start, lists[0]))
-    else:
-        yield as_row(text.count("\n", 0, start) + 1, value)
-
-
-def _lists(value: object) -> list[str]:
-    """The keys of a wrapping object that hold rows; none where the object is itself a row."""
-    if not isinstance(value, dict) or {"messages", "conversations", "utterances"} & value.keys():
-        return []
-    return [
-        key
-        for key, held in value.items()
-        if isinstance(held, list) and held and isinstance(held[0], dict)
-    ]
-
-
-def _start_of(text: str, start: int, wanted: str) -> int:
-    """Where the value of the key `wanted` begins, in the object that begins at `start`."""
-    at = _skip_space(text, start + 1)
-    while True:
-        key, at = decode_at(text, at)
-        at = _skip_space(text, _skip_space(text, at) + 1)
-        if key == wanted:
-            return at
-        _, at = decode_at(text, at)
-        at = _skip_space(text, _skip_space(text, at) + 1)
-
-
-def _array(text: str, start: int) -> Generator[Row, None, int]:
-    """The rows of the array at `start`, one decoded at a time; returns where it ends."""
-    at, line, counted = _skip_space(text, start + 1), text.count("\n", 0, start) + 1, start
-    if text[at : at + 1] == "]":
-        return at + 1
-    while True:
-        line, counted = line + text.count("\n", counted, at), at
-        if text[at : at + 1] == "]":
-            raise RowError("trailing_comma", line=line, column=_column(text, at))
-        value, at = decode_at(text, at)
-        yield as_row(line, value)
-        at = _skip_space(text, at)
-        sign = text[at : at + 1]
-        if sign == "]":
-            return at + 1
-        if sign != ",":
-            line += text.count("\n", counted, at)
-            reason = "missing_comma" if sign else "cut_off"
-            raise RowError(reason, line=line, column=_column(text, at))
-        at = _skip_space(text, at + 1)
-
-
-def _skip_space(text: str, at: int) -> int:
-    while text[at : at + 1] in {" ", "\t", "\n", "\r"}:
-        at += 1
-    return at
-
-
-def _column(text: str, at: int) -> int:
-    return at - text.rfind("\n", 0, at)
-
-
-def _table(path: Path, separator: str, knows: Callable[[list[str]], bool]) -> Iterator[Row]:
-    csv.field_size_limit(LONGEST_LINE)
-    reader = csv.reader(_table_lines(path), delimiter=separator, strict=True)
-    line = 1
+def _lines_in(block: Lines) -> Iterator[tuple[int, str | RowError]]:
+    """Each line of the block as text; a damaged line as its fault."""
+    end = block.end.decode("ascii")
     try:
-        header = [name.strip() for name in next(reader, [])]
-        _check_header(path, header, knows)
-        line = reader.line_num + 1
-        for cells in reader:
-            if cells:
-                yield _table_row(line, header, cells)
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise RowError("unclosed_quote", line=line) from error
+        text = block.data.decode(block.encoding)
+    except UnicodeDecodeError:
+        yield from _damaged_lines_in(block)
+        return
+    lines = text.split(end)
+    if not lines[-1]:
+        lines.pop()
+    for number, line in enumerate(lines, block.first):
+        yield number, line.removesuffix("\r")
 
 
-def _table_lines(path: Path) -> Iterator[str]:
-    for number, line in text_lines(path):
-        if isinstance(line, RowError):
-            line.line = number
-            raise line
-        yield line + "\n"
+def _damaged_lines_in(block: Lines) -> Iterator[tuple[int, str | RowError]]:
+    for number, raw in enumerate(block.data.removesuffix(block.end).split(block.end), block.first):
+        try:
+            yield number, raw.decode(block.encoding).removesuffix("\r")
+        except UnicodeDecodeError as error:
+            byte, name = f"0x{raw[error.start]:02X}", encoding_name(block.encoding)
+            fault = RowError("not_decodable", encoding=name, column=error.start + 1, byte=byte)
+            yield number, fault
 
 
-def _check_header(path: Path, header: list[str], knows: Callable[[list[str]], bool]) -> None:
-    if not header:
-        raise refuse("data.no_rows", path=path)
-    seen = shown(" | ".join(header))
-    if not knows(header):
-        for sign in (";", "\t", ","):
-            if len(header) == 1 and knows(header[0].split(sign)):
-                raise refuse("data.separator", path=path, line=1, sign=shown(sign), seen=seen)
-        raise refuse("data.no_header", path=path, line=1, seen=seen)
-    doubled = [name for name in header if header.count(name) > 1]
-    if doubled:
-        raise RowError("duplicate_key", line=1, key=doubled[0])
+def _text_lines(path: Path, encoding: str) -> Iterator[tuple[int, str | RowError]]:
+    for block in line_blocks(path, encoding):
+        yield from _lines_in(block)
 
 
-def _table_row(line: int, header: list[str], cells: list[str]) -> Row:
-    if len(cells) != len(header):
-        fault = RowError("ragged", expected=len(header), found=len(cells))
-        return Row(line, fault)
-    return Row(line, dict(zip(header, cells, strict=True)))
+def _with_plain_ends(texts: Iterator[str]) -> Iterator[str]:
+    """The texts with every line end as LF."""
+    held = ""
+    for piece in texts:
+        text = held + piece
+        held = "\r" if text.endswith("\r") else ""
+        yield text.removesuffix("\r").replace("\r\n", "\n").replace("\r", "\n")
+    yield held and "\n"
+
+
+def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    """The rows in lists of some thousand, or of a MiB where they are long."""
+    held: list[Row] = []
+    size = 0
+    try:
+        for row in rows:
+            held.append(row)
+            size += row.size
+            if len(held) == PIECE_ROWS or size > CHUNK_BYTES:
+                yield held
+                held, size = [], 0
+    except RowError:
+        yield held  # what could still be read comes before the fault
+        raise
+    if held:
+        yield held
 
 
 def _parquet(path: Path) -> Iterator[Row]:
@@ -223,9 +237,12 @@ def _parquet(path: Path) -> Iterator[Row]:
     number = 0
     try:
         with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=1000):
+            for batch in file.iter_batches(batch_size=PARQUET_ROWS):
+                size = batch.nbytes // max(batch.num_rows, 1)
                 for value in batch.to_pylist():
                     number += 1
-                    yield as_row(number, value)
+                    # A column that a row does not have is null in it.
+                    there = {key: held for key, held in value.items() if held is not None}
+                    yield Row(number, there, size)
     except (arrow.ArrowException, OSError) as error:
         raise refuse("data.broken_parquet", path=path) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -21,36 +22,61 @@ OTHER_NAMES = {
     "bot": "assistant",
     "model": "assistant",
 }
+# What OpenAI calls the system turn since its reasoning models.
+OPENAI_NAMES = {"developer": "system"}
 TOOL_ROLES = {"tool", "function", "function_call", "observation", "ipython"}
+ANYONE = "*"
 # Half of a surrogate pair cannot be written as UTF-8, and no text has the others. Those that
 # separate lines or pages (VT, FF, U+001C to U+001F) do occur in exported text.
 UNWRITABLE = re.compile("[\x00-\x08\x0e-\x1b\x7f\ud800-\udfff]")
 
 
-def turns_of(listed: list[object]) -> list[Message]:
-    """The turns of a list of {role, content} or {from, value} objects.
+@dataclass(frozen=True)
+class Speakers:
+    """The keys of a turn (empty: as usual) and whose name is which role; "*" is anyone else."""
+
+    role_key: str
+    content_key: str
+    roles: Mapping[str, str]
+
+
+USUAL = Speakers("", "", {})
+
+
+def turns_of(listed: list[object], speakers: Speakers | None = None) -> list[Message]:
+    """The turns of a list of {role, content} or {from, value} objects, those of tools left out.
 
     Raises:
         RowError: a turn is not an object, or its role or its content is not what it must be.
     """
-    return [_turn(each) for each in listed]
+    turns = (_turn(each, speakers or USUAL) for each in listed)
+    return [turn for turn in turns if turn is not None]
 
 
-def _turn(each: object) -> Message:
+def _turn(each: object, speakers: Speakers) -> Message | None:
     if not isinstance(each, dict):
         raise RowError("turn_not_an_object", kind=kind_of(each))
-    role_key = "from" if "from" in each and "role" not in each else "role"
-    text_key = "value" if "value" in each and "content" not in each else "content"
-    named = each.get(role_key)
-    if each.get("tool_calls") or each.get("function_call") or named in TOOL_ROLES:
-        raise RowError("tools")
+    from_value = "from" in each and "role" not in each
+    role_key = speakers.role_key or ("from" if from_value else "role")
+    values = "value" in each and "content" not in each
+    text_key = speakers.content_key or ("value" if values else "content")
+    if _is_of_tool(each, role_key, text_key, speakers):
+        return None
     if role_key not in each:
         raise _missing(role_key, each)
-    role = _role(named, OTHER_NAMES if role_key == "from" else {})
+    role = _role(each[role_key], speakers, OTHER_NAMES if from_value else OPENAI_NAMES)
     if text_key not in each:
         raise _missing(text_key, each)
     empty = "empty_answer" if role == "assistant" else "empty"
     return Message(role, content_of(each[text_key], text_key, empty=empty))
+
+
+def _is_of_tool(each: dict[str, object], role_key: str, text_key: str, speakers: Speakers) -> bool:
+    """Whether the turn is a tool's, or calls one without a word of its own."""
+    named = each.get(role_key)
+    if isinstance(named, str) and named in TOOL_ROLES:
+        return named not in speakers.roles
+    return bool((each.get("tool_calls") or each.get("function_call")) and not each.get(text_key))
 
 
 def _missing(key: str, each: dict[str, object]) -> RowError:
@@ -60,10 +86,13 @@ def _missing(key: str, each: dict[str, object]) -> RowError:
     return RowError("missing_key", key=key, seen=seen)
 
 
-def _role(named: object, other_names: Mapping[str, str]) -> str:
-    role = other_names.get(named, named) if isinstance(named, str) else named
-    if not isinstance(role, str) or role not in ROLES:
-        raise RowError("role", role=named if isinstance(named, str) else kind_of(named))
+def _role(named: object, speakers: Speakers, other_names: Mapping[str, str]) -> str:
+    if not isinstance(named, str):
+        raise RowError("role", role=kind_of(named))
+    role = speakers.roles.get(named) or other_names.get(named, named)
+    role = role if role in ROLES else speakers.roles.get(ANYONE, role)
+    if role not in ROLES:
+        raise RowError("role", role=named)
     return role
 
 
@@ -86,11 +115,12 @@ def writing(value: object, key: str, *, empty: str = "empty") -> str:
     """
     if not isinstance(value, str):
         raise RowError("not_text", key=key, kind=kind_of(value))
-    if bad := UNWRITABLE.search(value):
+    # Most texts are printable in one piece, which Python tells ten times as fast as a pattern.
+    if not value.isprintable() and (bad := UNWRITABLE.search(value)):
         half = "\ud800" <= bad.group() <= "\udfff"
         reason = "lone_surrogate" if half else "control_character"
         raise RowError(reason, key=key, code=f"U+{ord(bad.group()):04X}")
-    if not value.strip():
+    if not value or value.isspace():
         raise RowError(empty, key=key)
     return value
 
@@ -103,6 +133,20 @@ def _part(each: object, key: str) -> str:
     if each.get("type", "text") == "text" and isinstance(each.get("text"), str):
         return str(each["text"])
     raise RowError("other_part", key=key, part=str(each.get("type", "-")))
+
+
+def joined(turns: list[Message]) -> list[Message]:
+    """The turns of a talk as they alternate: what one says in a row is one turn.
+
+    What a user says after the last answer is left away: nothing is learnt from it.
+    """
+    told: list[Message] = []
+    for turn in turns:
+        if told and told[-1].role == turn.role:
+            told[-1] = Message(turn.role, f"{told[-1].content}\n{turn.content}")
+        else:
+            told.append(turn)
+    return told[:-1] if len(told) > 1 and told[-1].role == "user" else told
 
 
 def checked(turns: list[Message]) -> tuple[Message, ...]:

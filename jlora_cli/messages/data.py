@@ -48,6 +48,31 @@ PREPARING: dict[str, tuple[str, str]] = {
         "give rows that are not trained on, or a share like --validation 0.1.",
         "学習に使わない行か、--validation 0.1 のような割合を指定してください。",
     ),
+    "prepare.no_pyarrow": (
+        "--parquet needs pyarrow, which is not installed.",
+        "--parquet には pyarrow が必要ですが、入っていません。",
+    ),
+    "prepare.no_pyarrow.fix": ("run: pip install pyarrow", "実行してください：pip install pyarrow"),
+    "prepare.no_rensa": (
+        "--dedupe near needs rensa, which is not installed.",
+        "--dedupe near には rensa が必要ですが、入っていません。",
+    ),
+    "prepare.no_rensa.fix": (
+        'run: pip install "jlora[dedupe]"',
+        '実行してください：pip install "jlora[dedupe]"',
+    ),
+    "prepare.worker_died": (
+        "the system ended one of the processes that read the rows, as a rule for want of memory.",
+        "行を読んでいたプロセスの 1 つをシステムが終了させました。多くはメモリー不足です。",
+    ),
+    "prepare.worker_died.fix": (
+        "close other programs and try again; nothing half-written was left.",
+        "ほかのプログラムを閉じてから、もう一度実行してください。書きかけのものは残していません。",
+    ),
+    "prepare.no_source": (
+        "name a SOURCE: a file, a folder, a hub id, or - for standard input.",
+        "SOURCE（ファイル、フォルダー、ハブの ID、標準入力は -）を指定してください。",
+    ),
     "prepare.needs_model": (
         "--max-length counts tokens, and needs --model to count with.",
         "--max-length はトークンを数えるので、--model も指定してください。",
@@ -56,8 +81,8 @@ PREPARING: dict[str, tuple[str, str]] = {
     "prepare.counting": ("Counting tokens with {model}", "{model} でトークンを数えています"),
     "prepare.writing": ("Writing {path}", "{path} に書き込んでいます"),
     "prepare.duplicates.evidence": (
-        "{count} of {rows} rows are exact copies of an earlier row.",
-        "{rows} 行のうち {count} 行が、前にある行と完全に同じです。",
+        "{count} of {rows} rows repeat an earlier row, width of letters and white space aside.",
+        "{rows} 行のうち {count} 行が、前にある行と同じです（全角・半角と空白の違いは除く）。",
     ),
     "prepare.duplicates.consequence": (
         "The model learns them several times as strongly.",
@@ -101,8 +126,8 @@ PREPARING: dict[str, tuple[str, str]] = {
         "学習に使わないものがあれば、ファイルを 1 つずつ指定してください。",
     ),
     "prepare.too_long.evidence": (
-        "The longest row has {longest} tokens, more than --max-length {limit}.",
-        "最も長い行は {longest} トークンで、--max-length {limit} を超えています。",
+        "{count} rows are longer than --max-length {limit}; the longest has {longest} tokens.",
+        "{count} 行が --max-length {limit} を超えています。最も長い行は {longest} トークンです。",
     ),
     "prepare.too_long.consequence": (
         "Training cuts what goes beyond.",
@@ -124,6 +149,35 @@ PREPARING: dict[str, tuple[str, str]] = {
         "トークン数：合計 {total:,}（うち学習対象 {supervised:,}）、1 行の平均 {mean:,}、最長"
         " {longest:,}。",
     ),
+    "prepare.column.file": ("file", "ファイル"),
+    "prepare.column.kind": ("read as", "読み方"),
+    "prepare.column.rows": ("rows", "行数"),
+    "prepare.format": ("{format} ({columns})", "{format}（{columns}）"),
+    "prepare.layout.lines": ("JSON Lines", "JSON Lines"),
+    "prepare.layout.array": ("JSON", "JSON"),
+    "prepare.layout.table": ("table", "表"),
+    "prepare.layout.parquet": ("Parquet", "Parquet"),
+    "prepare.layout.passages": ("passages of text", "文章の段落"),
+    "prepare.and_more_files": (
+        "{evidence} {count} more files are like it.",
+        "{evidence}ほか {count} ファイルも同様です。",
+    ),
+    "prepare.more_files": ("and {count} more files", "ほか {count} ファイル"),
+    "prepare.row.role": ("turns: {role}", "発言：{role}"),
+    "prepare.role": (
+        "{turns:,} ({mean:,.0f} characters each)",
+        "{turns:,}（平均 {mean:,.0f} 文字）",
+    ),
+    "prepare.row.duplicates": ("repeated", "重複"),
+    "prepare.column.tokens": ("tokens a row", "1 行のトークン数"),
+    "prepare.quantiles": (
+        "Half of the rows have up to {p50:,} tokens, 90 % up to {p90:,}, 99 % up to {p99:,}.",
+        "行の 50 % は {p50:,} トークン以下、90 % は {p90:,} 以下、99 % は {p99:,} 以下です。",
+    ),
+    "prepare.audited": (
+        "The figures below are of {audited:,} rows, evenly spread.",
+        "以下の値は、全体から均等に選んだ {audited:,} 行のものです。",
+    ),
     "prepare.done": (
         "Wrote {path} (format of the source: {format}).",
         "{path} に書き込みました（元の形式：{format}）。",
@@ -139,8 +193,9 @@ PREPARING: dict[str, tuple[str, str]] = {
         "--output prepared --validation 0.1",
     ),
     "help.prepare.sources": (
-        'Files, folders or hub ids (ORG/NAME), or "demo" for the embedded rows.',
-        "ファイル、フォルダー、ハブの ID（ORG/NAME）。「demo」は同梱のデータです。",
+        'Files, folders or hub ids (ORG/NAME), "-" for standard input, or "demo" for the embedded '
+        "rows.",
+        "ファイル、フォルダー、ハブの ID（ORG/NAME）。「-」は標準入力、「demo」は同梱のデータです。",
     ),
     "help.prepare.output": (
         "The folder to write; it must be new or empty.",
@@ -171,8 +226,40 @@ PREPARING: dict[str, tuple[str, str]] = {
         "不備のある行の扱い：「stop」は表示して中止、「skip」は除いて数えます。",
     ),
     "help.prepare.dedupe": (
-        "Drop exact copies of earlier rows.",
-        "前にある行と完全に同じ行を取り除きます。",
+        'Drop copies of earlier rows, width of letters and white space aside; "--dedupe near" '
+        "also drops rows that say nearly the same.",
+        "前にある行と同じ行（全角・半角と空白の違いは除く）を取り除きます。「--dedupe near」はほぼ同じ"
+        "行も取り除きます。",
+    ),
+    "help.prepare.map": (
+        "What the file calls a column or a speaker: answer=解答, messages=utterances, role=name, "
+        "user=客. The number of a column where a table has no header.",
+        "列や話者のファイルでの名前：answer=解答、messages=utterances、role=name、user=客。見出し行"
+        "のない表では列の番号。",
+    ),
+    "help.prepare.encoding": (
+        "The encoding of the files, where it should not be detected: utf-8, cp932, euc_jp ...",
+        "文字コードを自動で判断させない場合の名前：utf-8、cp932、euc_jp など。",
+    ),
+    "help.prepare.shuffle": (
+        "Write the training rows in an order that the seed decides.",
+        "学習用の行を、シードで決まる順に並べ替えます。",
+    ),
+    "help.prepare.limit": (
+        "Read only so many good rows, the first ones.",
+        "先頭から、使える行をこの数だけ読み込みます。",
+    ),
+    "help.prepare.sample": (
+        "Keep so many of the rows, drawn by the seed.",
+        "シードに従って、この数の行を選びます。",
+    ),
+    "help.prepare.seed": (
+        "Decides the split, the order and the draw.",
+        "分割、並べ替え、抽出を決める数。",
+    ),
+    "help.prepare.parquet": (
+        "Write the rows as Parquet as well.",
+        "Parquet でも書き出します。",
     ),
 }
 

@@ -20,8 +20,16 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{path} には使えない行が {count} 件あります：\n{lines}",
     ),
     "data.faults.fix": (
-        "mend these rows, or drop them: jlora prepare {path} --output DIR --on-bad-row skip",
-        "行を直すか、取り除いてください：jlora prepare {path} --output DIR --on-bad-row skip",
+        "mend these rows, or drop them: {command}",
+        "行を直すか、取り除いてください：{command}",
+    ),
+    "data.faults.command": (
+        "jlora prepare {path} --output DIR --on-bad-row skip",
+        "jlora prepare {path} --output DIR --on-bad-row skip",
+    ),
+    "data.fault.rerun": (
+        "{remedy} Or drop such rows: {command}",
+        "{remedy} または、そのような行を取り除いてください：{command}",
     ),
     "data.faults.line": (
         "  line {line}: {problem} - {remedy}",
@@ -57,6 +65,14 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "write the rows into a file and give that.",
         "行をファイルに保存してから指定してください。",
     ),
+    "data.stdin_only_prepare": (
+        "only jlora prepare reads from standard input.",
+        "標準入力から読めるのは jlora prepare だけです。",
+    ),
+    "data.stdin_only_prepare.fix": (
+        "run: jlora prepare - --output DIR, then give DIR.",
+        "jlora prepare - --output DIR を実行してから、DIR を指定してください。",
+    ),
     "data.cannot_open": ("{path} cannot be read: {why}.", "{path} を読めません：{why}。"),
     "data.cannot_open.fix": (
         "check the name and your rights to it.",
@@ -82,8 +98,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{path} は文書で、行のデータではありません。",
     ),
     "data.binary.fix": (
-        "give JSON Lines, JSON, CSV, TSV or Parquet.",
-        "JSON Lines、JSON、CSV、TSV、Parquet のいずれかを指定してください。",
+        "give JSON Lines, JSON, CSV, TSV, Parquet or plain text.",
+        "JSON Lines、JSON、CSV、TSV、Parquet、テキストのいずれかを指定してください。",
     ),
     "data.lfs_pointer": (
         "{path} is a Git LFS pointer: the data themselves were not fetched.",
@@ -111,23 +127,21 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "look into the file, then download the data again.",
         "ファイルの中身を見てから、データをダウンロードし直してください。",
     ),
-    "data.encoding": (
-        "{path} line {line} is not UTF-8; it looks like {encoding}.",
-        "{path} の {line} 行目（line {line}）は UTF-8 ではなく、{encoding} のようです。",
+    "data.no_such_encoding": (
+        "there is no encoding {encoding}.",
+        "{encoding} という文字コードはありません。",
     ),
-    "data.encoding.fix": (
-        "save it as UTF-8: iconv -f {encoding} -t UTF-8 {path} > NEW_FILE (on Windows: "
-        "Notepad, Save as, UTF-8).",
-        "UTF-8 で保存し直してください：iconv -f {encoding} -t UTF-8 {path} > 新しいファイル（"
-        "Windows ではメモ帳の「名前を付けて保存」で UTF-8）。",
+    "data.no_such_encoding.fix": (
+        "name one like utf-8, cp932, euc_jp or utf-16, or leave --encoding out.",
+        "utf-8、cp932、euc_jp、utf-16 のような名前にするか、--encoding を外してください。",
     ),
-    "data.not_utf8": (
-        "{path} line {line} holds bytes that are not UTF-8.",
-        "{path} の {line} 行目（line {line}）に UTF-8 として読めないバイトがあります。",
+    "data.not_encoded": (
+        "{path} line {line} holds bytes that are not {encoding}.",
+        "{path} の {line} 行目（line {line}）に {encoding} として読めないバイトがあります。",
     ),
-    "data.not_utf8.fix": (
-        "write that line again as UTF-8; a character in it was damaged.",
-        "文字が壊れています。その行を UTF-8 で書き直してください。",
+    "data.not_encoded.fix": (
+        "write that line again, or name the encoding with --encoding.",
+        "その行を書き直すか、--encoding で文字コードを指定してください。",
     ),
     "data.long_line": (
         "{path} line {line} is longer than {mib} MiB.",
@@ -137,30 +151,40 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "split that row; JSON Lines has one row a line.",
         "その行を分けてください。JSON Lines は 1 行に 1 件です。",
     ),
-    "data.large_document": (
-        "{path} is one JSON document of more than {gib} GiB.",
-        "{path} は {gib} GiB を超える 1 つの JSON です。",
-    ),
-    "data.large_document.fix": (
-        "write it as JSON Lines, one row a line: jq -c '.[]' {path} > NEW_FILE.jsonl",
-        "1 行 1 件の JSON Lines にしてください：jq -c '.[]' {path} > 新しいファイル.jsonl",
-    ),
     "data.plain_text": (
         "{path} is plain text without rows.",
         "{path} は行の区切りのない文章です。",
     ),
     "data.plain_text.fix": (
-        'write each passage as a JSON line: {{"text": "..."}}.',
-        '文章ごとに {{"text": "..."}} という JSON の行にしてください。',
+        "add --format text: every passage between blank lines is a row then.",
+        "--format text を付けてください。空行で区切られた文章がそれぞれ 1 行になります。",
     ),
     "data.no_header": (
         "{path} line {line}: the first line names no columns that mean anything here ({seen}).",
         "{path} の {line} 行目（line {line}）：先頭行に使える列名がありません（{seen}）。",
     ),
     "data.no_header.fix": (
-        "put a first line with column names, for example instruction,input,output or question,"
-        "answer.",
-        "instruction,input,output や question,answer のような列名の行を先頭に加えてください。",
+        "where these are names, say which is which: --map question=NAME --map answer=NAME; where"
+        " they are a row already, give the numbers of the columns: --map question=1 --map"
+        " answer={last}",
+        "列名であれば --map question=列名 --map answer=列名 のように対応させてください。すでに"
+        "データの行であれば、列の番号で指定します：--map question=1 --map answer={last}",
+    ),
+    "data.no_mapped_column": (
+        '{path} line 1: there is no column "{column}" ({seen}).',
+        "{path} の 1 行目（line 1）：「{column}」という列がありません（{seen}）。",
+    ),
+    "data.no_mapped_column.fix": (
+        "name a column that is there with --map.",
+        "--map には実際にある列を指定してください。",
+    ),
+    "data.bad_map": (
+        "--map {word} is not NAME=FIELD.",
+        "--map {word} は NAME=FIELD の形ではありません。",
+    ),
+    "data.bad_map.fix": (
+        "write --map answer=FIELD, with one of these in front: {names}.",
+        "--map answer=列名 のように書いてください。左に置けるもの：{names}。",
     ),
     "data.separator": (
         '{path} line {line}: the columns are separated by "{sign}" ({seen}).',
@@ -180,15 +204,27 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{path} は Parquet として壊れています。",
     ),
     "data.broken_parquet.fix": ("fetch the file again.", "ファイルを取り直してください。"),
-    "data.unknown_format": (
-        "{path} line {line}: these columns are of no known format: {seen}.",
-        "{path} の {line} 行目（line {line}）：この列の組み合わせは既知の形式ではありません："
-        "{seen}。",
+    "data.unknown_columns": (
+        "{path} line {line}: these columns are of no known format:\n{samples}\n  closest:"
+        " {closest}",
+        "{path} の {line} 行目（line {line}）：この列の組み合わせは既知の形式ではありません。\n"
+        "{samples}\n  近い形式：{closest}",
     ),
-    "data.unknown_format.fix": (
-        "rename the columns to those of a known format ({formats}), for example instruction, "
-        "input and output.",
-        "既知の形式（{formats}）の列名に直してください（例：instruction、input、output）。",
+    "data.unknown_columns.fix": (
+        "say which column is which: --map instruction=COLUMN --map output=COLUMN; or write the"
+        " rows in one of these formats: {formats}.",
+        "--map instruction=列名 --map output=列名 のように対応させるか、次のいずれかの形式で書き"
+        "直してください：{formats}。",
+    ),
+    "data.unknown_columns_map": (
+        "{path} line {line}: these columns are of no known format:\n{samples}\n  closest:"
+        " {closest}",
+        "{path} の {line} 行目（line {line}）：この列の組み合わせは既知の形式ではありません。\n"
+        "{samples}\n  近い形式：{closest}",
+    ),
+    "data.unknown_columns_map.fix": (
+        "say which is which; as far as one can guess: {words}",
+        "--map で対応を指定してください。推測できる範囲では：{words}",
     ),
     "data.no_such_format": (
         'there is no format "{format}".',
@@ -233,5 +269,69 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "data.special_tokens.remedy": (
         "Delete it from the rows if it was left there by another tool.",
         "ほかのツールの名残りであれば、行から削除してください。",
+    ),
+    "data.encoding.evidence": (
+        "{path} is {encoding}, and was read as that.",
+        "{path} の文字コードは {encoding} で、そのように読み込みました。",
+    ),
+    "data.encoding.consequence": (
+        "What is written is UTF-8.",
+        "書き出すファイルは UTF-8 です。",
+    ),
+    "data.encoding.remedy": (
+        "Name another with --encoding, should the text look wrong.",
+        "文字が化けていれば --encoding で指定してください。",
+    ),
+    "data.encoding_guessed.evidence": (
+        "{path} is not UTF-8 and was read as {encoding}: {share} % of its characters are then"
+        " common in Japanese.",
+        "{path} は UTF-8 ではないため、{encoding} として読み込みました（そう読むと文字の {share}"
+        " % が日本語でよく使うものになります）。",
+    ),
+    "data.encoding_guessed.consequence": (
+        "What is written is UTF-8.",
+        "書き出すファイルは UTF-8 です。",
+    ),
+    "data.encoding_guessed.remedy": (
+        "Name another with --encoding, should the text look wrong.",
+        "文字が化けていれば --encoding で指定してください。",
+    ),
+    "data.aozora.evidence": (
+        "{path} is in Aozora Bunko's notation: ruby, notes, legend and colophon were taken away.",
+        "{path} は青空文庫の書式です。ルビ、注記、凡例、底本の情報を取り除きました。",
+    ),
+    "data.aozora.consequence": (
+        "The text itself is kept; ※ stands for a character that the file only describes.",
+        "本文はそのままです。※ は、ファイルに説明だけがある外字です。",
+    ),
+    "data.aozora.remedy": (
+        "Nothing has to be done.",
+        "何もする必要はありません。",
+    ),
+    "data.tools.evidence": (
+        "{path}: {count} turns of tools were left out.",
+        "{path}：ツールの発言 {count} 件を除きました。",
+    ),
+    "data.tools.consequence": (
+        "Answers that rest on them are trained without what they rest on.",
+        "ツールの結果に基づく応答は、その結果なしで学習されます。",
+    ),
+    "data.tools.remedy": (
+        "Leave such rows out if their answers make no sense alone.",
+        "単独では意味をなさない応答の行は、除いてください。",
+    ),
+    "data.repaired.evidence": (
+        "{path}: {count} turns were joined to the one before by the same speaker, or left away"
+        " because no answer follows.",
+        "{path}：{count} 件の発言を、同じ話者の直前の発言につなぐか、応答が続かないため除きまし"
+        "た。",
+    ),
+    "data.repaired.consequence": (
+        "What a speaker says in a row is one turn.",
+        "続けて話した発言は 1 つになります。",
+    ),
+    "data.repaired.remedy": (
+        "Nothing has to be done where that is what was meant.",
+        "意図どおりであれば、何もする必要はありません。",
     ),
 }

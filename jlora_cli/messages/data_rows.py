@@ -1,13 +1,53 @@
 """What is wrong with a row, and its remedy: "data.row." and the reason that is counted."""
 
 MESSAGES: dict[str, tuple[str, str]] = {
-    "data.row.not_utf8": (
-        "the bytes are not UTF-8 (byte {byte} at position {column})",
-        "UTF-8 として読めないバイトがあります（{column} バイト目の {byte}）",
+    "data.row.not_decodable": (
+        "the bytes are not {encoding} (byte {byte} at position {column})",
+        "{encoding} として読めないバイトがあります（{column} バイト目の {byte}）",
     ),
-    "data.row.not_utf8.fix": (
-        "write this line again as UTF-8; the character there was damaged.",
-        "その文字が壊れています。この行を UTF-8 で書き直してください。",
+    "data.row.not_decodable.fix": (
+        "write this line again; the character there was damaged.",
+        "その文字が壊れています。この行を書き直してください。",
+    ),
+    "data.row.unknown_columns": (
+        "its columns are of no known format ({seen})",
+        "列の組み合わせが既知の形式ではありません（{seen}）",
+    ),
+    "data.row.unknown_columns.fix": (
+        "delete the row, or name its columns with --map.",
+        "その行を削除するか、--map で列名を対応させてください。",
+    ),
+    "data.row.unmapped": (
+        'no "{key}", which --map names for {name} (its keys: {seen})',
+        "--map で {name} に対応させた「{key}」がありません（キー：{seen}）",
+    ),
+    "data.row.unmapped.fix": (
+        "name a column that is there, or delete the row.",
+        "実際にある列名を指定するか、その行を削除してください。",
+    ),
+    "data.row.second_list": (
+        "the document holds a second list of objects",
+        "JSON の中に、行になり得るリストが 2 つあります",
+    ),
+    "data.row.second_list.fix": (
+        "put each list into a file of its own.",
+        "リストごとに別のファイルに分けてください。",
+    ),
+    "data.row.long_row": (
+        "a row that begins here is longer than {mib} million characters, or never ends",
+        "ここから始まる行が {mib} 百万文字を超えているか、終わりがありません",
+    ),
+    "data.row.long_row.fix": (
+        "close its brackets and quotes, or split it.",
+        "かっこと引用符を閉じるか、行を分けてください。",
+    ),
+    "data.row.long_passage": (
+        "a passage without a blank line is longer than {mib} million characters",
+        "空行のない文章が {mib} 百万文字を超えています",
+    ),
+    "data.row.long_passage.fix": (
+        "put blank lines between the passages.",
+        "文章の切れ目に空行を入れてください。",
     ),
     "data.row.not_an_object": (
         'a row must be a JSON object like {{"messages": [...]}}, this is {kind}',
@@ -186,12 +226,13 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "data.row.role": ("unknown role: {role}", "未知の role です：{role}"),
     "data.row.role.fix": (
-        "use system, user or assistant.",
-        "system、user、assistant のいずれかにしてください。",
+        "use system, user or assistant, or say whose it is: --map user=NAME or --map assistant=NAME.",
+        "system、user、assistant のいずれかにするか、--map user=名前 や --map assistant=名前 "
+        "で役割を指定してください。",
     ),
     "data.row.tools": (
-        "tool calls and tool results are not supported",
-        "ツール呼び出しとその結果には対応していません",
+        "nothing that can be trained is left without its tool calls and tool results",
+        "ツール呼び出しとその結果を除くと、学習できる会話が残りません",
     ),
     "data.row.tools.fix": (
         "delete the row, or keep only its system, user and assistant texts.",

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from jlora_cli import preparing, screen
 from jlora_cli.commands import prepare as command
-from jlora_cli.dataset import FORMATS
+from jlora_cli.dataset import FORMATS, parse_mapping
 from jlora_cli.errors import JloraError
 from jlora_cli.messages import CATALOGUE
 from jlora_cli.preparing import Audit, Rules
@@ -34,6 +34,18 @@ FIGURES = {
     },
     "stock_parity": {"class": "T5Tokenizer", "texts": 9, "differ": 3, "transformers": "5.23.0"},
 }  # fmt: skip
+
+
+TOKENS = {
+    "total": 1234,
+    "supervised": 5,
+    "longest": 6,
+    "mean": 7.5,
+    "quantiles": {"p50": 4, "p90": 5, "p99": 6},
+    "histogram": [{"from": 1, "to": 16, "rows": 8}],
+    "audited_rows": 8,
+    **FIGURES,
+}
 
 
 @pytest.fixture
@@ -70,7 +82,7 @@ def test_json_is_one_document_with_every_key(run, rows, tmp_path):
 def test_a_person_reads_counts_and_the_next_command(run, rows, tmp_path):
     done = run(rows, "--output", tmp_path / "out", "--on-bad-row", "skip")
     assert "dropped: no_messages" in done.stdout
-    assert "exact copies" in done.stderr
+    assert "repeat an earlier row" in done.stderr
     assert "jlora train" in done.stderr
     assert (tmp_path / "out/dataset.json").is_file()
 
@@ -96,7 +108,7 @@ def test_options_reach_the_worker(run, tmp_path, monkeypatch):
             1,
             "dolly",
             [],
-            {"total": 1234, "supervised": 5, "longest": 6, "mean": 7.5, **FIGURES},
+            TOKENS,
         )
 
     monkeypatch.setattr(preparing, "prepare", worker)
@@ -120,7 +132,7 @@ def test_options_reach_the_worker(run, tmp_path, monkeypatch):
     )
     assert done.exit_code == 0
     assert asked["sources"] == ["a.jsonl", "org/b"]
-    assert asked["rules"] == Rules(format="dolly", dedupe=True, validation="0.1")
+    assert asked["rules"] == Rules(format="dolly", dedupe="exact", validation="0.1")
     assert asked["audit"] == Audit("org/m", "alpaca-ja", 64, stock_parity=True)
     assert "Tokens: 1,234 in all" in done.stdout
     assert "--model org/m" in done.stderr
@@ -138,6 +150,66 @@ def test_a_model_audits_the_rows(run, rows, tmp_path):
     assert tokens["survives"]["newlines"] is True
     assert tokens["special_ids"]["inside_embedding"] is True
     assert "stock_parity" not in tokens
+
+
+def test_every_rule_reaches_the_worker(run, tmp_path, monkeypatch):
+    asked = {}
+
+    def worker(sources, **given):
+        asked.update(given, sources=sources)
+        return preparing.Prepared(given["output"], 1, 1, {}, 1, 0, "dialogue", [])
+
+    monkeypatch.setattr(preparing, "prepare", worker)
+    words = "--map messages=log --map user=客 --encoding cp932 --shuffle --limit 9 --sample 8"
+    words += " --seed 7 --parquet --format dialogue"
+    assert run("a.jsonl", "--output", tmp_path, *words.split(), "--dedupe", "near").exit_code == 0
+    assert asked["sources"] == ["a.jsonl"]
+    assert asked["rules"] == Rules(
+        format="dialogue",
+        mapping=parse_mapping(["messages=log", "user=客"]),
+        encoding="cp932",
+        dedupe="near",
+        shuffle=True,
+        limit=9,
+        sample=8,
+        seed=7,
+        parquet=True,
+    )
+
+
+def test_near_without_a_source_is_wrong_use(run, tmp_path):
+    done = run("--dedupe", "near", "--output", tmp_path / "out")
+    assert done.exit_code == 2
+    assert "SOURCE" in done.stderr
+
+
+def test_a_file_named_near_is_a_source_where_nothing_is_dropped(run, tmp_path, monkeypatch):
+    seen = []
+
+    def worker(sources, **given):
+        seen.extend(sources)
+        return preparing.Prepared(given["output"], 1, 1, {}, 1, 0, "text", [])
+
+    monkeypatch.setattr(preparing, "prepare", worker)
+    assert run("near", "--output", tmp_path).exit_code == 0
+    assert seen == ["near"]
+
+
+def test_a_person_sees_how_each_file_was_read(run, tmp_path):
+    for number in range(14):
+        text = "question,answer\nこれは何ですか,それは猫です\n"
+        (tmp_path / f"{number:02}.csv").write_bytes(text.encode("cp932"))
+    done = run(tmp_path, "--output", tmp_path.with_name("out"), "--model", "demo", "--dedupe")
+    assert done.exit_code == 0
+    assert "question_answer (question, answer)" in done.stdout
+    assert "cp932" in done.stdout
+    assert "and 2 more files" in done.stdout
+    assert "dropped: duplicate" in done.stdout
+    assert "█" in done.stdout
+    assert "Half of the rows have up to" in done.stdout
+    assert "turns: assistant" in done.stdout
+    assert "13 more files are like it." in done.stderr
+    assert "⟦それは猫です" in done.stderr
 
 
 @pytest.mark.parametrize("words", [["--max-length", "8"], ["--stock-parity"]])
