@@ -113,7 +113,7 @@ def walk(output: Path, notify: Notify = ignore) -> Walk:
     artifact = open_source(str(run))
     typed("evaluate", run, "--data", held_out, "--compare-base", "--expect", f"{SUFFIX}$")
     evaluation = _evaluate(artifact, held_out, notify)
-    typed("merge", run, "--output", merged_folder)
+    typed("merge", run, "--output", merged_folder, "--dtype", "float32")
     prompts = held_out_prompts()
     verification = _merge(artifact, merged_folder, prompts, notify)
     typed("infer", run, "--prompt", prompts[0], "--temperature", 0)
@@ -160,7 +160,7 @@ def _evaluate(artifact: Artifact, held_out: Path, notify: Notify) -> Evaluation:
 
 
 def _merge(artifact: Artifact, folder: Path, prompts: list[str], notify: Notify) -> Merged:
-    merged = merge(artifact, folder, MergeTerms(prompts=prompts), notify)
+    merged = merge(artifact, folder, MergeTerms("float32", prompts=prompts), notify)
     difference = f"{merged.max_logit_difference:.1e}"
     same = "✓" if merged.same_greedy_text else "✗"
     notify(Stage("demo.stage.equal", {"difference": difference, "same": same}))

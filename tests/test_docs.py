@@ -7,9 +7,11 @@ import re
 import pytest
 
 from jlora_cli.config import FIELDS
+from jlora_cli.finding import SEVERITIES
 from jlora_cli.messages import language
 from jlora_cli.profile import profile_names
 from tools import docs
+from tools.explained import EXPLAINED
 
 
 @pytest.fixture
@@ -66,3 +68,22 @@ def test_the_page_has_an_entry_for_every_setting_in_both_languages():
         text = (docs.ROOT / "docs" / name).read_text(encoding="utf-8")
         assert sorted(re.findall(r"^- \*\*`(\w+)`\*\*", text, re.M)) == sorted(FIELDS)
         assert text.count("使いどころ:" if "ja" in name else "*When:*") >= 20
+
+
+def test_the_page_of_findings_has_an_entry_for_every_id_in_both_languages():
+    assert EXPLAINED.keys() == SEVERITIES.keys()
+    for name in ("findings.md", "findings.ja.md"):
+        text = (docs.ROOT / "docs" / name).read_text(encoding="utf-8")
+        assert re.findall(r"^## (\S+)$", text, re.M) == sorted(SEVERITIES)
+        assert "{" not in text
+
+
+def test_every_finding_is_planted_in_some_test():
+    """By its name: a finding that no test expects could never come."""
+    tests = docs.ROOT / "tests"
+    written = "".join(
+        path.read_text(encoding="utf-8")
+        for path in tests.rglob("test_*.py")
+        if path.name != "test_docs.py"
+    )
+    assert [id for id in SEVERITIES if f'"{id}"' not in written] == []

@@ -509,6 +509,24 @@ def test_alternatives_are_spelled_as_text_bytes_or_the_name_of_what_has_no_text(
     assert [answerer._spelled(i) for i in (cat, byte, EOS_ID)] == ["吾輩は", "<0xE3>", "</s>"]
 
 
+def test_the_last_token_has_the_text_that_only_the_end_makes_certain(scripted, tiny_base):
+    half = load_tokenizer(tiny_base).encode("🐕")[:2]  # bytes whose fellows never come
+    answerer = scripted([100, *half, EOS_ID])
+    answer = answerer.answer(asked("猫"), replace(GREEDY, alternatives=1))
+    assert "".join(token.text for token in answer.tokens) == answer.text
+    assert [bool(token.text) for token in answer.tokens] == [True, False, True]
+
+
+def test_tokens_are_judged_afterwards_as_while_they_were_chosen(answerers):
+    answerer = answerers("llama")
+    answer = answerer.answer(asked("髙﨑さん🐈"), replace(DRAWN, alternatives=3))
+    again = answerer.choices(asked("髙﨑さん🐈"), answer.ids, 3)
+    assert [(t.id, t.text) for t in again] == [(t.id, t.text) for t in answer.tokens]
+    found = [token.probability for token in again]
+    assert found == pytest.approx([token.probability for token in answer.tokens], abs=1e-5)
+    assert answerer.choices(asked("猫"), [], 3) == ()
+
+
 def test_without_alternatives_no_tokens_are_kept(answerers):
     assert answerers("gpt_neox").answer(asked("猫"), GREEDY).tokens == ()
 
@@ -777,6 +795,24 @@ def test_a_cpu_cannot_quantize_and_says_what_to_do():
 def test_a_gpu_loads_as_the_adapter_was_trained_where_it_can(cuda, trained, bfloat16, expected):
     cuda(bfloat16)
     assert placed(artifact_trained(**trained)) == Placement("cuda", *expected)
+
+
+def test_without_bitsandbytes_a_gpu_answers_in_full_precision_and_says_so(cuda, monkeypatch):
+    from jlora_cli.generation import loading
+
+    cuda(bfloat16=True)
+    monkeypatch.setattr(loading, "find_spec", lambda _: None)
+    told = []
+    chosen = placement_for(
+        artifact_trained(quantization="4bit", precision="bfloat16"),
+        quantization=None,
+        precision=None,
+        device=None,
+        notify=told.append,
+    )
+    assert chosen == Placement("cuda", "bfloat16", "none")
+    (warning,) = told
+    assert warning.text.endswith("in full precision: bitsandbytes is not installed")
 
 
 def test_options_beat_the_training(cuda):

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from jlora_cli.generation.answer import Answer, FinishReason, TokenChoice
 from jlora_cli.generation.answerer import Answerer
+from jlora_cli.generation.choosing import choose_tokens
 from jlora_cli.generation.engine import context_length
 from jlora_cli.generation.loading import (
     QUANTIZATIONS,
     load_answerer,
     placement_for,
 )
-from jlora_cli.generation.sampling import choose_tokens
 from jlora_cli.sampling import Sampling
 
 __all__ = [

@@ -8,7 +8,7 @@ import torch
 
 from jlora_cli.errors import refuse
 from jlora_cli.generation.cache import cut_back, new_cache
-from jlora_cli.generation.sampling import choose_tokens
+from jlora_cli.generation.choosing import choose_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,7 +7,10 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from jlora_cli.artifact import prompt_format, tokenizer_folder
-from jlora_cli.prompt import CARD_NAME
+from jlora_cli.events import Notify, Warned
+from jlora_cli.merging.stock import carry_template
+from jlora_cli.messages import say
+from jlora_cli.prompt import CARD_NAME, Prompter
 from jlora_cli.run_folder import read_model_config, write_json
 from jlora_cli.tokenizer import load_tokenizer
 from jlora_cli.tokenizer.portable import write_portable
@@ -18,7 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jlora_cli.run_folder import Artifact
-    from jlora_cli.tokenizer.portable import Portable
 
 _GENERATION = "generation_config.json"
 
@@ -36,19 +38,22 @@ def write_settings(base: Path, draft: Path, dtype: str | None) -> None:
 
 
 def write_description(
-    artifact: Artifact, base: Path, draft: Path, texts: Iterable[str]
-) -> Portable:
-    """The tokenizer and jlora.json; how far stock tools read the tokenizer as it is.
+    artifact: Artifact, base: Path, draft: Path, texts: Iterable[str], notify: Notify
+) -> None:
+    """The tokenizer, its template and jlora.json; tells how far stock tools read them alike.
 
     `texts`: what the written tokenizer is compared on besides its own probes.
     """
     tokenizer = load_tokenizer(tokenizer_folder(artifact, base))
     portable = write_portable(tokenizer, draft, texts)
+    notify(portable.event())
+    prompter = Prompter(tokenizer, prompt_format(artifact, tokenizer))
+    if not (portable.exact and carry_template(prompter, draft)):
+        notify(Warned(say("merge.own_template", template=prompter.format.template)))
     card: dict[str, Any] = dict(artifact.card or {})
-    card["prompt"] = prompt_format(artifact, tokenizer).as_json()
+    card["prompt"] = prompter.format.as_json()
     card["merged"] = True
     card["base"] = {"model": artifact.base, "fingerprint": fingerprint(base)}
     known = {"family": tokenizer.family, "fingerprint": tokenizer.fingerprint}
     card["tokenizer"] = known | (card.get("tokenizer") or {}) | {"portable": portable.as_json()}
     write_json(draft / CARD_NAME, card)
-    return portable

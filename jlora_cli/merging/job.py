@@ -195,4 +195,4 @@ def _write(draft: Path, job: _Job, questions: Sequence[Question], notify: Notify
     write_shards(job.shards, draft, job.changes, job.terms.dtype)
     write_settings(job.base, draft, job.terms.dtype)
     texts = [question.messages[-1].content for question in questions]
-    notify(write_description(job.artifact, job.base, draft, texts).event())
+    write_description(job.artifact, job.base, draft, texts, notify)

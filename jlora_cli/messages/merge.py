@@ -44,6 +44,12 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{path} は jlora 以外で作られたため、{base} が学習時のベースかどうかと、"
         "プロンプトテンプレート、改行の規則、トークナイザーは確認できません",
     ),
+    "merge.own_template": (
+        "stock transformers' apply_chat_template builds another prompt than the training's "
+        "({template}); `jlora infer` and `jlora chat` build the right one",
+        "標準の transformers の apply_chat_template は、学習時（{template}）とは別のプロンプトを作ります。"
+        "`jlora infer` と `jlora chat` は学習時と同じプロンプトを使います",
+    ),
     "merge.unknown_kind": (
         "{path} describes an adapter that adds more than matrices to its base: {names}",
         "{path} は、行列を足すだけでは再現できないアダプターです（{names}）",

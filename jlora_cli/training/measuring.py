@@ -26,7 +26,7 @@ from jlora_cli.training.loss import make_batch, summed_loss
 from jlora_cli.training.optimizer import make_optimizer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from torch.optim import Optimizer
 
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from jlora_cli.training.loading import Loaded
 
 _LONGEST_STEPS, _TYPICAL_STEPS = 3, 4
-_ENOUGH_S = 20.0  # of typical steps; a slow machine has told its speed by then
+_LEAST = 2  # of the longest: the first step makes the optimizer's state, the second has it already
+_ENOUGH_S = 20.0  # a slow machine has told enough by then
 _SPREAD = 0.02  # of random weights: what most architectures are initialised with
 
 
@@ -80,23 +81,28 @@ class _Steps:
         config, rows = self._proposal.config, self._proposal.train.rows
         longest = longest_rows(rows, config.batch_size)
         notify(Stage("measure.longest", {"rows": len(longest), "tokens": len(longest[0].ids)}))
-        for _ in range(_LONGEST_STEPS):
-            self._step([longest])
+        self._take([[longest]] * _LONGEST_STEPS, least=_LEAST)
+        peak = device_memory_gib(self._adapted.device.type)
         notify(Stage("measure.typical", {}))
-        return Measured(device_memory_gib(self._adapted.device.type), self._speed(rows))
+        return Measured(peak, self._take(self._first_steps(rows), least=1))
 
-    def _speed(self, rows: Sequence[Encoded]) -> float:
-        """Tokens a second over the run's first steps."""
+    def _first_steps(self, rows: Sequence[Encoded]) -> Iterator[list[list[Encoded]]]:
+        """The steps that the run itself would begin with, by micro-batch."""
         config = self._proposal.config
         size = config.batch_size
         per_step = size * config.gradient_accumulation_steps  # of one process
         order = steps(len(rows), per_step=per_step, seed=config.seed, total_steps=_TYPICAL_STEPS)
-        tokens, begun = 0, time.monotonic()
         for numbers in order:
             chosen = [rows[i] for i in numbers]
-            self._step([chosen[at : at + size] for at in range(0, len(chosen), size)])
-            tokens += sum(len(row.ids) for row in chosen)
-            if time.monotonic() - begun > _ENOUGH_S:
+            yield [chosen[at : at + size] for at in range(0, len(chosen), size)]
+
+    def _take(self, order: Iterable[list[list[Encoded]]], *, least: int) -> float:
+        """Take steps until there are enough; returns tokens a second."""
+        tokens, begun = 0, time.monotonic()
+        for number, micro_batches in enumerate(order, start=1):
+            self._step(micro_batches)
+            tokens += sum(len(row.ids) for batch in micro_batches for row in batch)
+            if number >= least and time.monotonic() - begun > _ENOUGH_S:
                 break
         return tokens / max(time.monotonic() - begun, 1e-9)
 

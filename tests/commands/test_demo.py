@@ -93,7 +93,8 @@ def test_it_names_the_commands_that_a_person_would_type(walked):
     verbs = ["env-check", "prepare", "train", "evaluate", "merge", "infer"]
     assert [each[:2] for each in words] == [["jlora", verb] for verb in verbs]
     assert words[3][-2:] == ["--expect", "にゃ$"]
-    assert words[4] == ["jlora", "merge", str(folder / "run"), "--output", str(folder / "merged")]
+    asked = ["jlora", "merge", str(folder / "run"), "--output", str(folder / "merged")]
+    assert words[4] == [*asked, "--dtype", "float32"]
 
 
 def test_a_run_that_cannot_be_is_refused_before_it_starts(tmp_path, monkeypatch):

@@ -125,7 +125,7 @@ def test_a_run_with_an_asked_model_is_told_with_its_memory(run, tiny_base):
 
 
 def test_a_run_that_does_not_fit_is_told_with_what_helps(run):
-    small = replace(HEALTHY, gpus=(replace(A100, memory_gib=8.0, free_gib=0.3),))
+    small = replace(HEALTHY, gpus=(replace(A100, memory_gib=8.0, free_gib=0.01),))
     done = run(small, "--profile", "surface-cuda", "--model", "demo")
 
     assert "! demo with profile surface-cuda needs about" in done.stdout

@@ -139,8 +139,13 @@ def test_the_folder_is_a_whole_model_with_the_adapter_s_tokenizer_and_card(tiny_
         "tokenizer_config.json",
         "verification.json",
     ]
-    for name in ("spiece.model", "tokenizer.json", "tokenizer_config.json"):
+    for name in ("spiece.model", "tokenizer.json"):
         assert (folder / name).read_bytes() == (tiny_run / "adapter" / name).read_bytes()
+    before, after = (
+        json.loads((place / "tokenizer_config.json").read_text(encoding="utf-8"))
+        for place in (tiny_run / "adapter", folder)
+    )
+    assert after == before | {"chat_template": after["chat_template"]}
     card, trained = (
         json.loads((place / "jlora.json").read_text(encoding="utf-8"))
         for place in (folder, tiny_run / "adapter")
@@ -523,3 +528,13 @@ def test_a_sharded_half_precision_base_keeps_both(tmp_path):
     assert {path.name for path in (tmp_path / "out").glob("*.safetensors*")} == files
     assert len(files) > 2
     assert AutoModelForCausalLM.from_pretrained(tmp_path / "out").dtype == torch.bfloat16
+
+
+def test_a_template_that_stock_cannot_follow_is_told(tiny_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "carry_template", lambda *_: False)
+    told = []
+    merge(open_source(str(tiny_run)), tmp_path / "out", Terms(verify="off"), told.append)
+    (warning,) = [event.text for event in told if isinstance(event, Warned)]
+    assert (
+        "apply_chat_template builds another prompt than the training's (chat-markdown)" in warning
+    )

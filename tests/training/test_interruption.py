@@ -54,10 +54,12 @@ def uninterrupted(launcher, tiny_base, data, tmp_path_factory):
 @needs_fork
 def test_a_healthy_run_says_nothing_but_what_jlora_says(launcher, uninterrupted):
     lines = (uninterrupted.parent / "log").read_text(encoding="utf-8").splitlines()
-    # The two lines of the plan, findings with two lines each, stages, steps and checkpoints.
+    # The plan and its settings, a row as it is trained, findings with two lines each, stages,
+    # steps and checkpoints.
     ours = ("Profile ", "6 rows", "Tokenizer: ", "stock T5Tokenizer ", "  1 ! ", "  2 ! ", "      ")
-    ours += ("• ", "  step ", "  checkpoint ")
-    assert [line for line in lines if not line.startswith((*ours, "Loss ", "Next: "))] == []
+    ours += ("Settings: ", "行.jsonl:", "### ", "吾輩は何", "⟦", "• ", "  step ", "  checkpoint ")
+    others = [line for line in lines if not line.startswith((*ours, "Loss ", "Next: "))]
+    assert [line for line in others if line] == []
     assert len([line for line in lines if line.startswith("  step ")]) == STEPS
     launcher.errors.seek(0)
     assert launcher.errors.read() == ""  # what importing torch, transformers and peft said

@@ -52,14 +52,24 @@ def test_the_longest_rows_are_learned_first_and_then_the_runs_own_steps(proposal
 def test_speed_is_tokens_over_the_time_of_the_steps(proposal, monkeypatch):
     made = proposal(batch_size=2)
     monkeypatch.setattr(measuring, "_ENOUGH_S", 5.0)
-    clock = iter([0.0, 10.0, 10.0])  # begun; after the first step, which is enough; at the end
+    # The longest: begun, after the second and the third step, at the end. The run's own: begun,
+    # after the first step, which was enough, at the end.
+    clock = iter([0.0, 1.0, 2.0, 2.0, 2.0, 12.0, 12.0])
     monkeypatch.setattr(measuring.time, "monotonic", lambda: next(clock))
     monkeypatch.setattr(measuring._Steps, "_step", lambda *_: None)
     speed = measure(made).tokens_per_second
-    order = next(measuring.steps(
-        len(made.train.rows), batch_size=2, accumulation=1, seed=made.config.seed, total_steps=1
-    ))  # fmt: skip
-    assert speed == sum(len(made.train.rows[i].ids) for i in order[0]) / 10
+    rows, seed = made.train.rows, made.config.seed
+    first = next(measuring.steps(len(rows), per_step=2, seed=seed, total_steps=1))
+    assert speed == sum(len(rows[i].ids) for i in first) / 10
+
+
+def test_two_steps_over_the_longest_rows_are_enough_on_a_slow_machine(
+    proposal, learned, monkeypatch
+):
+    monkeypatch.setattr(measuring, "_ENOUGH_S", -1.0)
+    measure(proposal(batch_size=2))
+    assert learned[0] == learned[1]
+    assert len(learned) == 3  # and one of the run's own
 
 
 def test_nothing_of_the_model_or_its_weights_is_left(proposal):
