@@ -6,9 +6,9 @@ Generates instruction rows (Japanese, no two alike, 240 bytes on average), and f
 two children take turns: `prepare` by all cores, and `datasets` by as many, which loads the same
 file, checks and converts each row in a `map`, folds and hashes it for duplicates, and writes JSON
 Lines. The time counts from when the packages are imported. A third does what `prepare` does in one
-process, for the time per row. Of each, the median of the runs: seconds by the clock, CPU seconds of
-the child and of its own children together, and the most memory resident in all of them at once.
-Sizes above 200,000 rows are run once.
+process, all sizes in turns, for the time per row. Of each, the median of the runs: seconds by the
+clock, CPU seconds of the child and of its own children together, and the most memory resident in
+all of them at once. Sizes above 200,000 rows are run once.
 
 The clock depends on what else the machine does; CPU time and the turns make up for most of that.
 `--near` adds `--dedupe near` at each size. Ends with 1 where a promise is broken: a million rows in
@@ -61,7 +61,8 @@ WORDS = [
     ),
 ]
 LARGE = 200_000
-WORK = ("prepare", "datasets", "one process", "near")
+WORK = ("prepare", "datasets", "near")
+ALONE, ALONE_RUNS = "one process", 5
 
 # What a child has used itself and by its own children, finer than the 10 ms of os.times.
 CPU = """
@@ -134,19 +135,17 @@ def main() -> int:
     work = WORK if given.near else WORK[:-1]
     sizes = [int(word) for word in given.rows.split(",")]
     print(f"{'rows':>9} {'':<12}{'clock, s':>9}{'CPU, s':>9}{'CPU µs/row':>12}{'MiB':>7}")
-    figures = []
     with tempfile.TemporaryDirectory() as folder:
-        for rows in sizes:
-            source = Path(folder) / f"{rows}.jsonl"
+        sources = {rows: Path(folder) / f"{rows}.jsonl" for rows in sizes}
+        for rows, source in sources.items():
             write_rows(source, rows)
-            for name, figure in measure(source, work, given.runs, rows).items():
-                figures.append({"rows": rows, "work": name, **figure})
-                print(
-                    f"{rows:>9} {name:<12}{figure['clock_s']:>9.2f}{figure['cpu_s']:>9.2f}"
-                    f"{figure['cpu_us_per_row']:>12.1f}{figure['resident_mib']:>7.0f}",
-                    flush=True,
-                )
-            source.unlink()
+        figures = [
+            figure
+            for rows, source in sources.items()
+            for figure in measure({(rows, name): source for name in work}, given.runs)
+        ]
+        # The sizes in turns, so that a busy minute slows all alike.
+        figures += measure({(rows, ALONE): source for rows, source in sources.items()}, ALONE_RUNS)
     promises = judge(figures)
     for promise, held in promises.items():
         print(f"{'holds' if held else 'BROKEN':<7} {promise}")
@@ -170,24 +169,33 @@ def write_rows(path: Path, count: int) -> None:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def measure(
-    source: Path, work: tuple[str, ...], runs: int, rows: int
-) -> dict[str, dict[str, float]]:
-    """Medians of each kind of work, which take turns."""
-    taken: dict[str, list[tuple[float, float, int]]] = {name: [] for name in work}
-    for _ in range(runs if rows <= LARGE else 1):
-        for name in work:
-            taken[name].append(run(source, name))
-    figures = {}
-    for name, each in taken.items():
-        clock, cpu = (statistics.median(one[at] for one in each) for at in (0, 1))
-        figures[name] = {
-            "clock_s": round(clock, 2),
-            "cpu_s": round(cpu, 2),
-            "cpu_us_per_row": round(1e6 * cpu / rows, 1),
-            "resident_mib": round(max(one[2] for one in each) / (1 << 20), 1),
-        }
-    return figures
+def measure(jobs: dict[tuple[int, str], Path], runs: int) -> list[dict[str, float | str]]:
+    """Medians of each job, (rows, kind of work), which take turns."""
+    taken: dict[tuple[int, str], list[tuple[float, float, int]]] = {job: [] for job in jobs}
+    for turn in range(runs):
+        for (rows, name), source in jobs.items():
+            if not turn or rows <= LARGE or name == ALONE:
+                taken[rows, name].append(run(source, name))
+    return [shown(rows, name, each) for (rows, name), each in taken.items()]
+
+
+def shown(rows: int, name: str, each: list[tuple[float, float, int]]) -> dict[str, float | str]:
+    """The figures of one job, which are printed too."""
+    clock, cpu = (statistics.median(one[at] for one in each) for at in (0, 1))
+    figure: dict[str, float | str] = {
+        "rows": rows,
+        "work": name,
+        "clock_s": round(clock, 2),
+        "cpu_s": round(cpu, 2),
+        "cpu_us_per_row": round(1e6 * cpu / rows, 1),
+        "resident_mib": round(max(one[2] for one in each) / (1 << 20), 1),
+    }
+    print(
+        f"{rows:>9} {name:<12}{clock:>9.2f}{cpu:>9.2f}{figure['cpu_us_per_row']:>12}"
+        f"{figure['resident_mib']:>7.0f}",
+        flush=True,
+    )
+    return figure
 
 
 def run(source: Path, name: str) -> tuple[float, float, int]:
