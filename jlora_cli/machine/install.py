@@ -43,15 +43,22 @@ def fitting_wheel(machine: Machine, *, any_driver: bool = False) -> Wheel | None
     return None
 
 
+_TRAIN_EXTRA = re.compile(r"extra\s*==\s*['\"]train['\"]")
+
+
 @functools.cache
 def requirements() -> Mapping[str, str]:
-    """Every package that jlora names, with its versions: {"transformers": ">=5.17,<6"}."""
+    """The packages of the core and of training, with their versions.
+
+    {"transformers": ">=5.17,<6"}. What single options need (the `dedupe` extra) they name.
+    """
     try:
         lines = importlib.metadata.requires("jlora") or []
     except importlib.metadata.PackageNotFoundError:  # a checkout that was never installed
         path = Path(__file__).parents[2] / "pyproject.toml"
         project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
         lines = project["dependencies"] + project["optional-dependencies"]["train"]
+    lines = [line for line in lines if "extra" not in line or re.search(_TRAIN_EXTRA, line)]
     parts = (re.match(r"([\w.-]+)(?:\[[^]]*\])?\s*([^;]*)", line) for line in lines)
     return {
         canonical(part[1]): ",".join(sorted(part[2].strip().split(","), reverse=True))

@@ -291,7 +291,7 @@ def test_a_row_too_long_for_the_model_is_named_before_any_is_answered(
     ("content", "said"),
     [
         (None, "does not exist"),
-        ('{"prompt": "吾輩は猫である。名前はまだない。"}'.encode("cp932"), "cp932"),
+        ('{"prompt": "吾輩は猫"}\n'.encode() + b'{"prompt": "\x81"}\n', "line 2"),
         (b"", "rows"),
     ],
 )
