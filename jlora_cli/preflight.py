@@ -209,8 +209,10 @@ def _overridden(resolved: Resolved) -> Iterator[tuple[str, str]]:
 def _of_place(config: RunConfig, plan: Plan, in_use: bool) -> Iterator[Finding]:
     if in_use:
         yield found("output-in-use", path=config.output)
-    # A machine that does not tell its free memory is read as 0.
-    needed, free = plan.memory_gib["total"], plan.available_gib
+    # A machine that does not tell its free memory is read as 0. On a CPU every process of a run
+    # takes its own share of the one memory.
+    shares = int(config.processes) if plan.device == "cpu" else 1
+    needed, free = shares * plan.memory_gib["total"], plan.available_gib
     if 0 < free < needed:
         values = {"needed": f"{needed:.1f}", "free": f"{free:.1f}", "ways": _ways(plan)}
         yield found("memory-exceeded", **values)

@@ -215,6 +215,14 @@ def test_a_run_that_nothing_alone_makes_fit_is_told_what_to_combine():
     assert "--batch-size 1" in memory_remedy().remedy
 
 
+def test_processes_on_a_cpu_share_its_memory():
+    half = {"memory_gib": {"total": 5.0}}  # of the 8 that are free
+    assert findings(plan=half) == []
+    (found,) = findings(plan=half, config={"processes": 2})
+    assert (found.id, "10.0" in found.evidence) == ("memory-exceeded", True)
+    assert findings(plan=half | {"device": "cuda"}, config={"processes": 2}) == []
+
+
 def test_several_faults_are_told_together():
     found = findings(config={"warmup_steps": 100, "learning_rate": 0.1}, in_use=True)
     assert [each.id for each in found] == [

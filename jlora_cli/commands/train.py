@@ -191,6 +191,7 @@ def _run(proposal: Proposal, *, resume: bool, from_adapter: str | None, json: bo
             "train.finished",
             first=f"{result['first_loss']:.3f}",
             last=f"{result['train_loss']:.3f}",
+            count=min(10, result["optimizer_steps"]),
             steps=result["optimizer_steps"],
             seconds=f"{result['seconds']:.0f}",
             output=record["output"],

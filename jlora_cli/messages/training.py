@@ -127,10 +127,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "中断し、保存しました。同じコマンドに --resume --output {output} を付けると再開できます",
     ),
     "train.finished": (
-        "Loss {first} at step 1, {last} over the last 10 of {steps} steps; {seconds} s. "
+        "Loss {first} at step 1, {last} over the last {count} of {steps} steps; {seconds} s. "
         "Run folder: {output}\n"
         "Next: jlora chat {output}",
-        "損失は最初 {first}、{steps} ステップ中の最後の 10 では {last}（{seconds} 秒）。"
+        "損失は最初 {first}、{steps} ステップ中の最後の {count} では {last}（{seconds} 秒）。"
         "実行フォルダー: {output}\n"
         "次のコマンド: jlora chat {output}",
     ),
