@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from jlora_cli.config import nearest
 from jlora_cli.errors import refuse
-from jlora_cli.hub import find_model
 from jlora_cli.messages import say
 from jlora_cli.recipe import sampling_of
 
@@ -114,6 +113,9 @@ def settle_sampling(asked: Mapping[str, Any], artifact: Artifact) -> SettledSamp
     Of its generation_config.json the numbers count; `do_sample` does not, which most leave out
     or write without thought.
     """
+    # `--help` shows these options, and hub.py brings the machine along: a quarter of its time.
+    from jlora_cli.hub import find_model  # noqa: PLC0415
+
     folder = find_model(artifact.base, what="config")
     own = (artifact.card or {}).get("base", {}).get("model", artifact.base)
     told: list[tuple[Source, Mapping[str, Any]]] = [

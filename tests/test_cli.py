@@ -515,6 +515,16 @@ def test_no_help_page_loads_a_heavy_package(tmp_path):
     assert all(shown.startswith("Usage\n  jlora") for shown in pages)
 
 
+def test_help_reads_no_machine_and_knows_no_hub():
+    """They were a quarter of its time (`python benchmarks/help_startup.py`)."""
+    code = (
+        "import sys; from jlora_cli.cli import build_app; build_app();"
+        "print([n for n in ('jlora_cli.hub', 'jlora_cli.machine', 'yaml') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_light_commands_load_no_heavy_package(tmp_path):
     lines = [
         ["profiles", "list"],
