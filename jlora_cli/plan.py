@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from jlora_cli.config import SHORTEST
 from jlora_cli.memory import (
     GIB,
     adapter_parameters,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from jlora_cli.shape import Shape
 
 MIB = 2**20
-_SHORTEST = 8  # tokens: what `max_length` takes at least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,9 +135,9 @@ def settle_max_length(
 def _auto_length(context: int, lengths: Sequence[int], room: int | None) -> tuple[int, str]:
     if not lengths:
         return context, say("plan.reason.context")
-    wanted = max(_SHORTEST, lengths[math.ceil(0.99 * len(lengths)) - 1])
+    wanted = max(SHORTEST, lengths[math.ceil(0.99 * len(lengths)) - 1])
     if room is not None and room < min(wanted, context):
-        return max(_SHORTEST, room), say("plan.reason.memory", wanted=min(wanted, context))
+        return max(SHORTEST, room), say("plan.reason.memory", wanted=min(wanted, context))
     if context < wanted:
         return context, say("plan.reason.context_rows", wanted=wanted)
     return wanted, say("plan.reason.percentile", longest=lengths[-1])

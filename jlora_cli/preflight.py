@@ -24,7 +24,7 @@ _FEW_ROWS, _FEW_STEPS = 20, 10
 _FEW_TOKENS = 2
 _MUCH_PADDING = 0.3
 # LoRA wants more than full fine-tuning: 1e-4 to 2e-3 are usual at rank 8.
-_USUAL_RATES = (1e-4, 5e-3)
+USUAL_RATES = (1e-4, 5e-3)
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def _of_steps(config: RunConfig, plan: Plan) -> Iterator[Finding]:
         )
     elif 0 < plan.optimizer_steps < _FEW_STEPS:
         yield found("too-few-steps", steps=plan.optimizer_steps)
-    low, high = _USUAL_RATES
+    low, high = USUAL_RATES
     if not low <= config.learning_rate <= high:
         yield found("learning-rate-unusual", rate=f"{config.learning_rate:g}")
 

@@ -62,7 +62,7 @@ def train(
         _stop_refused(one, json=json)
     brief_plan(proposal)
     if trials:
-        _try(proposal, trials, json=json)
+        _try(proposal, trials, from_adapter=from_adapter, json=json)
     else:
         _run(proposal, resume=resume, from_adapter=from_adapter, json=json)
 
@@ -144,7 +144,7 @@ def _pairs(texts: list[str], settings: dict[str, Any]) -> dict[str, str]:
     return pairs
 
 
-def _try(proposal: Proposal, trials: list[Trial], *, json: bool) -> None:
+def _try(proposal: Proposal, trials: list[Trial], *, from_adapter: str | None, json: bool) -> None:
     from jlora_cli.machine import require_training_packages
 
     require_training_packages()
@@ -152,7 +152,7 @@ def _try(proposal: Proposal, trials: list[Trial], *, json: bool) -> None:
 
     output = Path(proposal.config.output or "")
     with screen.Teller() as teller:
-        record = try_all(output, trials, teller.notify)
+        record = try_all(output, trials, teller.notify, from_adapter=from_adapter)
     if json:
         screen.json_out(record)
     _stop_interrupted(record)

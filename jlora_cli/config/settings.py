@@ -26,6 +26,7 @@ class Kind(NamedTuple):
     auto: bool = False
 
 
+SHORTEST = 8  # tokens: what `max_length` takes at least
 _MOST = 2**32 - 1  # of whole numbers: what every library takes as a seed
 
 
@@ -116,7 +117,7 @@ class RunConfig:
     data: str | None = _setting(None, TEXT)
     validation: str | None = _setting(None, TEXT)
     template: str = _setting(AUTO, TEXT)
-    max_length: int | str = _setting(AUTO, _int(8, auto=True))
+    max_length: int | str = _setting(AUTO, _int(SHORTEST, auto=True))
     truncate: str = _setting("turns", _choice("turns", "drop", "cut"))
     epochs: float = _setting(3.0, _float(above=True))
     max_steps: int | None = _setting(None, _int())

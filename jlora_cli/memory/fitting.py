@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jlora_cli.config import training_gpu
+from jlora_cli.config import SHORTEST, training_gpu
 from jlora_cli.memory.batch import heaviest, micro_batch
 from jlora_cli.memory.estimate import memory_terms
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from jlora_cli.machine import Machine
     from jlora_cli.prompt import Encoded
     from jlora_cli.shape import Shape
-
-_SHORTEST = 8  # tokens; what `max_length` takes at least
 
 
 def device_of(machine: Machine) -> str:
@@ -91,7 +89,7 @@ def changes_that_fit(
     lengths = sorted(len(row.ids) for row in rows)
     longest = _most(lengths[-1], partial(fits, {}))
     # A length that leaves out most of the rows is no help.
-    if longest >= max(_SHORTEST, lengths[len(lengths) // 2]):
+    if longest >= max(SHORTEST, lengths[len(lengths) // 2]):
         found.append({"max_length": longest})
     return found
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from jlora_cli.finding import found
 from jlora_cli.messages import say
+from jlora_cli.preflight import USUAL_RATES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 _LEAST_STEPS = 5  # of a window
 _FALL = 0.01  # a run that learns loses more than this share of its loss
 _BEGINNING = 10  # steps: a long window would hold most of a quick fall
-# What preflight calls unusual, and what is little in an optimizer step or a run.
-_LOW_RATE, _HIGH_RATE = 2e-5, 5e-3
+# What is little in an optimizer step or a run.
 _FEW_TOKENS, _FEW_STEPS = 16, 50
 _NEARLY_ALWAYS = 0.9
 
@@ -84,10 +84,11 @@ class Trend:
     def _cause(self, progress: Progress, *, rose: bool) -> str:
         config, step = self._config, progress.step
         tokens = fmean(progress.supervised)
+        low, high = USUAL_RATES
         causes = {
             "warmup": int(config.warmup_steps) > step / 2,
-            "rate_low": config.learning_rate < _LOW_RATE,
-            "rate_high": rose or config.learning_rate > _HIGH_RATE,
+            "rate_low": config.learning_rate < low,
+            "rate_high": rose or config.learning_rate > high,
             "few_tokens": tokens < _FEW_TOKENS,
             "few_steps": self._total < _FEW_STEPS,
             "clipped": progress.clipped > _NEARLY_ALWAYS * step,

@@ -21,12 +21,19 @@ if TYPE_CHECKING:
 TABLE = "tries.json"
 
 
-def try_all(output: Path, trials: Sequence[Trial], notify: Notify = ignore) -> dict[str, Any]:
+def try_all(
+    output: Path,
+    trials: Sequence[Trial],
+    notify: Notify = ignore,
+    *,
+    from_adapter: str | None = None,
+) -> dict[str, Any]:
     """Train each of `trials`; the record of the best, whose run folder `output` becomes.
 
-    The best is the one with the lowest loss on the held-out rows. Of the others all stays but
-    adapter and checkpoints. The record's `tries` say what each came to. An interruption ends all:
-    then the record is that of the interrupted run.
+    Each begins with the adapter that `from_adapter` names, where one is named. The best is the
+    one with the lowest loss on the held-out rows. Of the others all stays but adapter and
+    checkpoints. The record's `tries` say what each came to. An interruption ends all: then the
+    record is that of the interrupted run.
 
     Raises:
         JloraError: a run cannot start or had to be stopped; those before it are kept whole.
@@ -35,7 +42,7 @@ def try_all(output: Path, trials: Sequence[Trial], notify: Notify = ignore) -> d
     for number, trial in enumerate(trials, start=1):
         values = {"number": number, "of": len(trials), "settings": trial.name}
         notify(Stage("try.stage", values))
-        record = train(trial.proposal, notify, shelf=shelf)
+        record = train(trial.proposal, notify, from_adapter=from_adapter, shelf=shelf)
         if record["status"] != "finished":
             return record
         records.append(record)

@@ -535,8 +535,9 @@ def trying(monkeypatch):
         calls=[], record={"status": "finished", "tries": table, "best_try": 2, "result": result}
     )
 
-    def try_all(output, trials, notify):
+    def try_all(output, trials, notify, *, from_adapter):
         made.calls.append((output, trials))
+        made.from_adapter = from_adapter
         return made.record
 
     module = SimpleNamespace(try_all=try_all)
@@ -546,8 +547,9 @@ def trying(monkeypatch):
 
 def test_what_is_tried_is_shown_in_one_table_and_the_best_is_named(run, trying, tiny_base, rows):
     words = ["--model", tiny_base, "--data", rows, "--validation", rows, "--output", "猫"]
-    done = run(*words, "--try", "epochs=1,3")
+    done = run(*words, "--try", "epochs=1,3", "--from-adapter", "runs/前")
     ((output, trials),) = trying.calls
+    assert trying.from_adapter == "runs/前"
     assert (done.exit_code, str(output)) == (0, "猫")
     assert [trial.proposal.plan.optimizer_steps for trial in trials] == [7, 21]
     assert [trial.proposal.config.output for trial in trials] == [

@@ -29,10 +29,10 @@ def asked(proposal, data):
     return make
 
 
-def tried(proposal, *texts):
+def tried(proposal, *texts, **how):
     events = []
     output = Path(proposal.config.output)
-    record = trying.try_all(output, make_trials(proposal, texts), events.append)
+    record = trying.try_all(output, make_trials(proposal, texts), events.append, **how)
     return output, record, events
 
 
@@ -91,6 +91,15 @@ def test_a_tried_run_is_the_run_that_it_would_be_alone(asked, tmp_path):
     assert last["settings"] == {"neftune_alpha": "5", "lora_variant": "dora"}
     assert last["validation_loss"] == record_alone["result"]["validation_loss"]
     assert last["train_loss"] == record_alone["result"]["train_loss"]
+
+
+def test_every_trial_goes_on_from_the_adapter_that_is_named(asked, tmp_path):
+    first = tmp_path / "first"
+    train(asked(learning_rate="2e-2", output=str(first)))
+    _, record, _ = tried(asked(), "learning_rate=1e-5,2e-5", from_adapter=str(first))
+    begun = json.loads((first / "run.json").read_text(encoding="utf-8"))["result"]["first_loss"]
+    assert record["from_adapter"] == str(first)
+    assert all(one["train_loss"] < begun for one in record["tries"])  # 1e-5 alone learns nothing
 
 
 def test_an_interruption_ends_all_and_keeps_what_is_done(asked, monkeypatch):
