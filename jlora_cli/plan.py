@@ -14,9 +14,11 @@ from jlora_cli.memory import (
     changes_that_fit,
     device_of,
     heaviest,
+    kept_by_heap,
     memory_terms,
 )
 from jlora_cli.messages import say
+from jlora_cli.order import micro_batches, steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,6 +95,12 @@ def steps_of(config: RunConfig, rows: int) -> int:
     return config.max_steps or max(1, math.ceil(config.epochs * per_epoch)) * (rows > 0)
 
 
+def epochs_of(config: RunConfig, rows: int) -> float:
+    """How often the run goes over the rows: as asked, or what `max_steps` comes to."""
+    per_step = config.batch_size * config.gradient_accumulation_steps
+    return round(steps_of(config, rows) / math.ceil(rows / per_step), 4) if rows else 0.0
+
+
 def settle_for_data(resolved: Resolved, *, rows: int, validation_rows: int) -> Resolved:
     """Turn the settings that depend on the data from "auto" into values."""
     config = resolved.config
@@ -113,6 +121,41 @@ def settle_for_data(resolved: Resolved, *, rows: int, validation_rows: int) -> R
             say("plan.reason.checkpoint"),
         )
     return resolved.with_auto(reasons)
+
+
+# Minutes from which a run gets back what compiling takes, at about a third of the rate that an A100
+# and a T4 are sold with. Where the line is best drawn was not measured.
+_LONG_MIN = 20
+_FLOPS_PER_S = {"bfloat16": 1e14, "float16": 2e13}
+
+
+def settle_compile(
+    resolved: Resolved, *, parameters: int, tokens: int, apart: bool, possible: bool
+) -> Resolved:
+    """Turn `compile` "auto" into whether the user waits less in total.
+
+    tokens: of the whole run. apart: rows are computed by jlora's own attention. possible: there
+    is a GPU that it may be done on; else it was settled before.
+    """
+    config = resolved.config
+    if config.compile is False or not possible:
+        return resolved
+    against = ""
+    if not apart or config.attention != "varlen":
+        against = say("settle.compile_rows")
+    elif config.quantization != "none":
+        against = say("settle.compile_quantized")
+    if against:
+        return resolved.with_auto({"compile": (False, against)})
+    if config.compile is True:
+        return resolved
+    # Forward, and backward by the activations: 2 FLOPs a weight and token each (Kaplan et al. 2020,
+    # section 2.1); the base's own gradients are never made.
+    rate = _FLOPS_PER_S.get(config.precision, 1e13)
+    minutes = 4.0 * parameters * tokens / rate / 60
+    key = "settle.compile_pays" if minutes > _LONG_MIN else "settle.compile_short"
+    reason = say(key, minutes=f"{minutes:.0f}")
+    return resolved.with_auto({"compile": (minutes > _LONG_MIN, reason)})
 
 
 def settle_max_length(
@@ -160,24 +203,24 @@ def make_plan(  # noqa: PLR0913 - a run, its base, its place and its rows
 ) -> Plan:
     """The plan of a settled config over encoded rows; `weights_here`: none are to be downloaded."""
     rows = train.rows
-    lengths = [len(row.ids) for row in rows]
-    steps, trained = steps_of(config, len(rows)), adapter_parameters(config, shape)
+    lengths = train.lengths
+    count, trained = steps_of(config, len(rows)), adapter_parameters(config, shape)
     terms = _memory(config, shape, machine, train)
     free = round(available_gib(machine), 2)
     return Plan(
         rows=len(rows),
         tokens=sum(lengths),
-        supervised_tokens=sum(row.supervised for row in rows),
+        supervised_tokens=sum(train.supervised),
         padding_share=0.0 if config.packing is True else round(_padding(lengths, config), 4),
         truncated_rows=train.shortened,
         cut_answers=train.cut,
         dropped_rows=len(train.dropped),
         validation_rows=validation_rows,
         longest_row=max(lengths, default=0),
-        optimizer_steps=steps,
-        epochs=_epochs(config, len(rows), steps),
+        optimizer_steps=count,
+        epochs=epochs_of(config, len(rows)),
         warmup_steps=int(config.warmup_steps),
-        peak_learning_rate=peak_learning_rate(config, steps),
+        peak_learning_rate=peak_learning_rate(config, count),
         base_parameters=shape.parameters,
         trainable_parameters=trained,
         trainable_share=trained / (shape.parameters + trained) if trained else 0.0,
@@ -188,7 +231,7 @@ def make_plan(  # noqa: PLR0913 - a run, its base, its place and its rows
         device=device_of(machine),
         available_gib=free,
         would_fit=(
-            changes_that_fit(config, shape, machine, rows)
+            changes_that_fit(config, shape, machine, lengths, train.supervised)
             if rows and 0 < free < terms["total"]
             else []
         ),
@@ -198,16 +241,13 @@ def make_plan(  # noqa: PLR0913 - a run, its base, its place and its rows
 def _memory(
     config: RunConfig, shape: Shape, machine: Machine, train: EncodedRows
 ) -> dict[str, float]:
-    batch = heaviest(train.rows, config.batch_size, packing=config.packing is True)
-    tokens = sum(len(row.ids) for row in train.rows)
+    batch = heaviest(train.lengths, train.supervised, config)
+    tokens = sum(train.lengths)
     terms = memory_terms(config, shape, batch, device_of(machine), row_tokens=tokens)
+    if device_of(machine) == "cpu":
+        heap = kept_by_heap(terms, available_gib(machine))
+        terms |= {"heap": heap, "total": terms["total"] + heap}
     return {name: round(gib, 4) for name, gib in terms.items()}
-
-
-def _epochs(config: RunConfig, rows: int, steps: int) -> float:
-    """How often the run goes over the rows: as asked, or what `max_steps` comes to."""
-    per_step = config.batch_size * config.gradient_accumulation_steps
-    return round(steps / math.ceil(rows / per_step), 4) if rows else 0.0
 
 
 def _checkpoint_mib(config: RunConfig, terms: dict[str, float]) -> float:
@@ -221,10 +261,15 @@ def _stored_gib(shape: Shape) -> float:
 
 
 def _padding(lengths: Sequence[int], config: RunConfig) -> float:
-    """The expected share of padding when batches of random rows are padded to their longest."""
+    """The share of padding in the first epoch's batches, each padded to its longest row."""
     if not lengths:
         return 0.0
-    size = config.batch_size
-    groups = [lengths[i : i + size] for i in range(0, len(lengths), size)]
-    padded = sum(max(group) * len(group) for group in groups)
-    return 1 - sum(lengths) / padded
+    total = math.ceil(len(lengths) / rows_per_step(config))
+    made = steps(lengths, per_step=rows_per_step(config), seed=config.seed, total_steps=total)
+    parts = [
+        part
+        for step in made
+        for part in micro_batches(step, lengths, config.batch_size, packing=False)
+    ]
+    places = sum(max(lengths[at] for at in part) * len(part) for part in parts)
+    return 1 - sum(lengths) / places

@@ -1,11 +1,21 @@
 """What a training step takes of memory, before anything is loaded. Arithmetic only, no torch."""
 
-from jlora_cli.memory.batch import MicroBatch, heaviest, longest_rows, micro_batch
-from jlora_cli.memory.estimate import GIB, RUNTIME_GIB, adapter_parameters, memory_terms
+from jlora_cli.memory.batch import MicroBatch, heaviest, heaviest_part, micro_batch
+from jlora_cli.memory.estimate import (
+    GIB,
+    LOGITS_AT_ONCE,
+    LOGITS_AT_ONCE_ON_GPU,
+    RUNTIME_GIB,
+    adapter_parameters,
+    kept_by_heap,
+    memory_terms,
+)
 from jlora_cli.memory.fitting import available_gib, changes_that_fit, device_of, longest_that_fits
 
 __all__ = [
     "GIB",
+    "LOGITS_AT_ONCE",
+    "LOGITS_AT_ONCE_ON_GPU",
     "RUNTIME_GIB",
     "MicroBatch",
     "adapter_parameters",
@@ -13,7 +23,8 @@ __all__ = [
     "changes_that_fit",
     "device_of",
     "heaviest",
-    "longest_rows",
+    "heaviest_part",
+    "kept_by_heap",
     "longest_that_fits",
     "memory_terms",
     "micro_batch",

@@ -11,16 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from jlora_cli.recipe import ROWS_APART
 from jlora_cli.shape import targets_of
 
 if TYPE_CHECKING:
     from jlora_cli.config import RunConfig
     from jlora_cli.memory.batch import MicroBatch
     from jlora_cli.shape import Feed, Shape
-
-# Tensors of a feed-forward layer's inner width that its activation function keeps. GPT-2's
-# `gelu_new` is written out in Python: the input, its cube's sum, the tanh and the product.
-_KEPT_BY_ACTIVATION = {"gelu_new": 4, "gelu_fast": 4}
 
 
 @dataclass(frozen=True)
@@ -34,22 +31,15 @@ class _Arithmetic:
     width: int
     mixed: bool
     cuda: bool
-    quantized: bool
 
     @property
     def norm(self) -> int:
         return 4 if self.mixed and self.cuda else self.width
 
-    @property
-    def residual(self) -> int:
-        """With a packed base, embeddings and norms are float32, and what follows from them."""
-        return 4 if self.quantized else self.width
-
 
 def _arithmetic(config: RunConfig, device: str) -> _Arithmetic:
     mixed = config.precision != "float32"
-    quantized = config.quantization != "none"
-    return _Arithmetic(2 if mixed else 4, mixed, device != "cpu", quantized)
+    return _Arithmetic(2 if mixed else 4, mixed, device != "cpu")
 
 
 class Kept(NamedTuple):
@@ -67,29 +57,43 @@ class Kept(NamedTuple):
 def kept_of_blocks(config: RunConfig, shape: Shape, batch: MicroBatch, device: str) -> Kept:
     """What all blocks keep until the backward pass reaches them."""
     numbers = _arithmetic(config, device)
-    pairs = batch.places * batch.span
+    pairs = _pairs(shape, batch)
     block = batch.places * _kept_in_block(config, shape, batch, numbers)
     scores = pairs * _kept_of_scores(config, shape, batch, numbers)
-    mask = pairs * batch.masked
+    mask = pairs * _is_masked(shape, batch)
     passing = _passing(config, shape, batch, numbers)
     if config.gradient_checkpointing is True:
-        between = shape.layers * batch.places * shape.hidden * numbers.residual
+        between = shape.layers * batch.places * shape.hidden * numbers.width
         return Kept(between, mask, block + scores + passing)
     return Kept(shape.layers * block, shape.layers * scores + mask, passing)
+
+
+def _is_apart(shape: Shape) -> bool:
+    """Whether rows are computed each by itself, without a mask."""
+    return shape.model_type in ROWS_APART
+
+
+def _is_masked(shape: Shape, batch: MicroBatch) -> bool:
+    """Whether transformers needs a mask, which more than one row does."""
+    return not _is_apart(shape) and batch.rows > 1
+
+
+def _pairs(shape: Shape, batch: MicroBatch) -> int:
+    """Pairs of places for which a score may be held: a mask is made over a whole pack."""
+    return batch.places**2 if batch.packed and not _is_apart(shape) else batch.pairs
 
 
 def _passing(config: RunConfig, shape: Shape, batch: MicroBatch, numbers: _Arithmetic) -> float:
     """What the forward or backward pass of a block takes and frees again, at most.
 
-    Counted for GPT-2, GPT-NeoX, Llama and Gemma 2: 2 to 2.5 float32 tensors of the feed-forward
-    layer's inner width (on a CPU 2 of any precision where the block was just made anew), or 1.25
-    of all heads' scores where they are made; DoRA weighs a whole layer in four copies.
+    Counted for GPT-2, GPT-NeoX, Llama and Gemma 2: 2 tensors of the feed-forward layer's inner
+    width (1 where the block was just made anew), or 1.25 of all heads' scores where they are made;
+    DoRA weighs a whole layer in four copies.
     """
     remade = config.gradient_checkpointing is True
-    less = remade and not numbers.cuda
-    widest = (2.0 * numbers.width if less else 10.0) * shape.intermediate
+    widest = (1.0 if remade else 2.0) * numbers.norm * shape.intermediate
     if _is_eager(config, shape) and not remade:
-        widest = max(widest, 5.0 * shape.heads * batch.span)
+        widest = max(widest, 5.0 * shape.heads * batch.longest)
     whole = 16.0 * shape.largest_linear if config.lora_variant == "dora" else 0.0
     return batch.places * widest + whole
 
@@ -102,7 +106,7 @@ def _kept_in_block(
         _kept_by_norms(shape, numbers)
         + _kept_by_attention(config, shape, batch, numbers)
         + _kept_by_feed_forward(shape, numbers)
-        + _kept_by_adapter(config, shape, numbers)
+        + _kept_by_adapter(config, shape, batch, numbers)
         + _kept_by_dropout(config, shape, numbers)
     )
 
@@ -115,7 +119,7 @@ def _kept_by_norms(shape: Shape, numbers: _Arithmetic) -> float:
         return 4 * (count * (shape.hidden + 1) + heads)
     # GPT-NeoX's two norms read the same tensor, which autocast on CUDA converts for each.
     shared = shape.family == "gpt_neox" and numbers.norm == numbers.width
-    return (1 if shared else 2) * shape.hidden * max(numbers.norm, numbers.residual) + 16
+    return (1 if shared else 2) * shape.hidden * numbers.norm + 16
 
 
 _NORMED_HEADS = ("qwen3", "gemma3")
@@ -125,16 +129,24 @@ def _kept_by_attention(
     config: RunConfig, shape: Shape, batch: MicroBatch, numbers: _Arithmetic
 ) -> float:
     """Queries, keys and values as they were multiplied, and what came of it."""
-    # Keys of grouped queries are repeated for a mask, and always on a CPU.
-    repeated = batch.masked or not numbers.cuda
+    # Keys of grouped queries are repeated for a mask or to write out scores, and on a CPU always.
+    repeated = _is_masked(shape, batch) or _is_eager(config, shape) or not numbers.cuda
     kept = {
         "gpt2": 3 * shape.hidden,
         "gpt_neox": 5 * shape.hidden,  # values lie in what the linear layer gave
         "llama": shape.queries + 2 * (shape.queries if repeated else shape.keys),
     }[shape.family]
+    joined = shape.queries if _is_joined(config, shape, batch) else 0
     if _is_eager(config, shape):
-        return kept * numbers.width
-    return (kept + shape.queries) * numbers.width + 4 * shape.heads
+        return (kept + joined) * numbers.width
+    return (kept + joined + shape.queries) * numbers.width + 4 * shape.heads
+
+
+def _is_joined(config: RunConfig, shape: Shape, batch: MicroBatch) -> bool:
+    """Whether what attention gave row by row is put into one tensor, which a layer keeps."""
+    reads = set(shape.feeds[1].names) & set(targets_of(config.lora_targets, shape.model_type))
+    apart = _is_apart(shape) and config.attention != "varlen"
+    return bool(reads) and apart and batch.packed and batch.rows > 1
 
 
 def _is_eager(config: RunConfig, shape: Shape) -> bool:
@@ -151,29 +163,31 @@ def _kept_of_scores(
     dropped = 4 + numbers.width if config.base_dropout else 0
     if not _is_eager(config, shape):
         softmax = 4 if config.base_dropout else 0  # dropout has no fused attention
-        return numbers.width * batch.masked + shape.heads * (softmax + dropped)
+        return numbers.width * _is_masked(shape, batch) + shape.heads * (softmax + dropped)
     softmax = 4 + (2 if numbers.mixed else 0)
-    if shape.family == "gpt2" and not numbers.cuda:  # its softmax stays in half precision
-        softmax = numbers.width
-    return shape.heads * (softmax + dropped + numbers.width * shape.soft_capped)
+    hidden = 1  # which scores are left out
+    return shape.heads * (softmax + dropped + numbers.width * shape.soft_capped) + hidden
 
 
 def _kept_by_feed_forward(shape: Shape, numbers: _Arithmetic) -> float:
     if shape.family == "llama":
         return 3 * shape.intermediate * numbers.width
-    kept = _KEPT_BY_ACTIVATION.get(shape.activation, 1)
-    # All but the input are of a power, which autocast takes to float32 on CUDA.
-    return shape.intermediate * (numbers.width + (kept - 1) * numbers.norm)
+    return shape.intermediate * numbers.width
 
 
-def _kept_by_adapter(config: RunConfig, shape: Shape, numbers: _Arithmetic) -> float:
-    """Inputs of A and of B. Dropout and autocast copy A's for every layer that reads it."""
+def _kept_by_adapter(
+    config: RunConfig, shape: Shape, batch: MicroBatch, numbers: _Arithmetic
+) -> float:
+    """Inputs of A and of B; the layers that read one input keep it once."""
     targets = targets_of(config.lora_targets, shape.model_type)
     kept = 0.0
     for feed in shape.feeds:
         readers = sum(name in targets for name in feed.names)
         kept += readers * config.lora_r * numbers.width
         kept += _kept_of_feed(config, shape, feed, readers, numbers)
+    if shape.family == "gpt_neox" and not numbers.cuda and not _is_joined(config, shape, batch):
+        # Its attention gives what it gives transposed, and that is copied for who reads it.
+        kept += shape.feeds[1].width * numbers.width * (shape.feeds[1].names[0] in targets)
     if config.lora_variant == "dora":  # what the base gave and what the adapter gave
         kept += 2 * shape.widths_out(targets) * numbers.width
     return kept
@@ -182,17 +196,18 @@ def _kept_by_adapter(config: RunConfig, shape: Shape, numbers: _Arithmetic) -> f
 def _kept_of_feed(
     config: RunConfig, shape: Shape, feed: Feed, readers: int, numbers: _Arithmetic
 ) -> float:
+    """A layer's input, and a byte a number for each dropout that acts on it."""
+    dropped = readers * feed.width * (config.lora_dropout > 0)
     if config.quantization == "8bit":  # bitsandbytes keeps the input, whoever reads it
-        return feed.width * (4 + readers * (2 + (config.lora_dropout > 0)))
-    if config.lora_dropout:
-        mask = 1 if numbers.cuda else 4  # a CPU multiplies by zeros and ones in float32
-        return readers * feed.width * (numbers.width + mask)
-    if numbers.mixed:
-        return readers * feed.width * 2
-    # On a CPU, GPT-NeoX's attention gives its result transposed, and it is copied.
-    elsewhere = not feed.kept or _is_eager(config, shape)
-    copied = elsewhere or (shape.family == "gpt_neox" and not numbers.cuda)
-    return feed.width * 4 if readers and copied else 0.0
+        return feed.width * (4 + 2 * readers) + dropped
+    # What attention gave is kept already.
+    own = bool(readers) and not feed.kept
+    return feed.width * _input_width(shape, feed, numbers) * own + dropped
+
+
+def _input_width(shape: Shape, feed: Feed, numbers: _Arithmetic) -> int:
+    """Norms, whose output the first and third inputs are, give float32 under autocast on CUDA."""
+    return numbers.norm if feed in shape.feeds[::2] else numbers.width
 
 
 def _kept_by_dropout(config: RunConfig, shape: Shape, numbers: _Arithmetic) -> float:

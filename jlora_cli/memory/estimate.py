@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jlora_cli.memory.block import kept_of_blocks
+from jlora_cli.recipe import ROWS_APART
 from jlora_cli.shape import targets_of
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ RUNTIME_GIB = 0.45
 # An encoded row in Python, two lists of numbers with its text's remains: 4,278 rows of 1.17 million
 # tokens took 124 MiB.
 ROW_BYTES_PER_TOKEN = 110
+# Logits that live at once in the loss, whatever the vocabulary and the rows: 64 MiB of float32 on a
+# CPU; a GPU wants larger products, 256 MiB.
+LOGITS_AT_ONCE, LOGITS_AT_ONCE_ON_GPU = 1 << 24, 1 << 26
 _OPTIMIZER_BYTES = {"adamw": 8, "adamw8bit": 2, "paged-adamw8bit": 2}
 
 
@@ -41,7 +45,7 @@ def memory_terms(
     """
     trained = adapter_parameters(config, shape)
     kept = kept_of_blocks(config, shape, batch, device)
-    logits = _logits(config, shape, batch)
+    logits = _logits(config, shape, batch, device)
     terms = {
         "runtime": (RUNTIME_GIB * GIB if device == "cpu" else 0.0),
         "rows": row_tokens * ROW_BYTES_PER_TOKEN if device == "cpu" else 0,
@@ -59,20 +63,33 @@ def memory_terms(
     return {name: value / GIB for name, value in terms.items()}
 
 
+def kept_by_heap(terms: dict[str, float], free: float) -> float:
+    """GiB that the C library keeps of tensors that were freed, where there is room for that.
+
+    To give each back costs a fifth of a step's time on a CPU, in fresh pages: it is done only where
+    what is `free` would be short of the run's total with what the heap keeps.
+    """
+    kept = _HEAP_SHARE * sum(terms[name] for name in ("activations", "logits", "workspace"))
+    return kept if terms["total"] + 2 * kept <= free else 0.0
+
+
+# Of what comes and goes in a step; benchmarks/memory_estimate.py measures it.
+_HEAP_SHARE = 0.3
 _WHILE_LOADING = ("runtime", "rows", "base_weights")
 
 
 def _base_bytes(config: RunConfig, shape: Shape) -> float:
-    """The base's weights: quantization packs linear layers, and takes the rest to float32.
+    """The base's weights: quantization packs linear layers, and leaves the rest as it is.
 
     NF4 with double quantization has an 8-bit scale for 64 weights and a float32 for 256 scales
     (Dettmers et al. 2023, section 3); int8 a float32 for each output.
     """
+    width = 4 if config.precision == "float32" else 2
     if config.quantization == "none":
-        return shape.parameters * (4 if config.precision == "float32" else 2)
+        return shape.parameters * width
     packed = 0.5 + 1 / 64 + 4 / (64 * 256) if config.quantization == "4bit" else 1.0
     linear = shape.linear_parameters
-    return linear * packed + (shape.parameters - linear) * 4
+    return linear * packed + (shape.parameters - linear) * width
 
 
 def _loading_bytes(config: RunConfig, shape: Shape, device: str) -> float:
@@ -85,26 +102,24 @@ def _loading_bytes(config: RunConfig, shape: Shape, device: str) -> float:
 
 
 def _copies(config: RunConfig, shape: Shape) -> float:
-    """Half-precision copies of float32 weights, and one unpacked linear layer."""
-    copies = 0.0
-    if config.precision != "float32":
-        copies += adapter_parameters(config, shape) * 2
-    if config.quantization != "none":
-        copies += shape.vocabulary * shape.hidden * 2 + shape.largest_linear * 2
-    return copies
+    """One unpacked linear layer of a quantized base."""
+    return shape.largest_linear * 2 if config.quantization != "none" else 0.0
 
 
-def _logits(config: RunConfig, shape: Shape, batch: MicroBatch) -> float:
-    """The loss at its peak: log-probabilities, and two gradients of their size, in float32.
+def _logits(config: RunConfig, shape: Shape, batch: MicroBatch, device: str) -> float:
+    """The loss at its peak: logits and log-probabilities of a part of the places, in float32.
 
-    Padded rows have logits at all places, and their gradient is made twice (index_put).
+    An architecture whose output layer is used as it is gives logits everywhere when rows are
+    padded, and their gradient is made twice (index_put).
     """
+    if shape.model_type in ROWS_APART:
+        part = LOGITS_AT_ONCE if device == "cpu" else LOGITS_AT_ONCE_ON_GPU
+        places = min(batch.supervised, max(1, part // max(1, shape.vocabulary)))
+        return places * (16 if shape.soft_capped else 8) * shape.vocabulary
     width = 4 if config.precision == "float32" else 2
     everywhere, chosen = batch.scored, batch.supervised
     per_token = float(12 * chosen)
     if batch.scored > batch.supervised:
         forward = width * everywhere + (8 if width == 4 else 10) * chosen
         per_token = max(per_token, forward, 2 * width * everywhere + width * chosen)
-    if shape.soft_capped:
-        per_token += width * everywhere
     return per_token * shape.vocabulary

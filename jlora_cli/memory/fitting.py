@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from jlora_cli.config import RunConfig
     from jlora_cli.machine import Machine
-    from jlora_cli.prompt import Encoded
     from jlora_cli.shape import Shape
 
 
@@ -32,12 +31,7 @@ def available_gib(machine: Machine) -> float:
 
 
 def longest_that_fits(
-    config: RunConfig,
-    shape: Shape,
-    machine: Machine,
-    *,
-    rows_per_batch: int,
-    supervised_share: float = 1.0,
+    config: RunConfig, shape: Shape, machine: Machine, *, rows_per_batch: int
 ) -> int | None:
     """The most tokens each of `rows_per_batch` rows may have for the run to fit what is free.
 
@@ -49,11 +43,8 @@ def longest_that_fits(
         return None
 
     def fits(length: int) -> bool:
-        supervised = round(length * rows_per_batch * supervised_share)
         rows = [length] * rows_per_batch
-        batch = micro_batch(rows, supervised, packing=config.packing is True)
-        # Real rows are not all of one length, and padding needs a mask.
-        batch = batch._replace(masked=rows_per_batch > 1)
+        batch = micro_batch(rows, sum(rows), packing=config.packing is True)
         return memory_terms(config, shape, batch, device)["total"] <= free
 
     return _most(shape.context, fits)
@@ -69,16 +60,22 @@ def _most(high: int, fits: Callable[[int], bool]) -> int:
 
 
 def changes_that_fit(
-    config: RunConfig, shape: Shape, machine: Machine, rows: Sequence[Encoded]
+    config: RunConfig,
+    shape: Shape,
+    machine: Machine,
+    lengths: Sequence[int],
+    supervised: Sequence[int],
 ) -> list[dict[str, object]]:
-    """Settings that alone would make a run fit that does not, those first that learn the same."""
+    """Settings that alone would make a run fit that does not, those first that learn the same.
+
+    lengths, supervised: of each row, in tokens.
+    """
     free, device = available_gib(machine), device_of(machine)
-    tokens = sum(len(row.ids) for row in rows)
+    tokens = sum(lengths)
 
     def fits(changed: Mapping[str, Any], length: int | None = None) -> bool:
         tried = replace(config, **changed)
-        packing = tried.packing is True
-        batch = heaviest(rows, tried.batch_size, packing=packing, max_length=length)
+        batch = heaviest(lengths, supervised, tried, max_length=length)
         return memory_terms(tried, shape, batch, device, row_tokens=tokens)["total"] <= free
 
     changes = [*_smaller_batches(config), *_other_settings(config, device)]
@@ -86,10 +83,9 @@ def changes_that_fit(
     for change in changes:
         if not any(change.keys() == known.keys() for known in found) and fits(change):
             found.append(change)
-    lengths = sorted(len(row.ids) for row in rows)
-    longest = _most(lengths[-1], partial(fits, {}))
+    longest = _most(max(lengths), partial(fits, {}))
     # A length that leaves out most of the rows is no help.
-    if longest >= max(SHORTEST, lengths[len(lengths) // 2]):
+    if longest >= max(SHORTEST, sorted(lengths)[len(lengths) // 2]):
         found.append({"max_length": longest})
     return found
 

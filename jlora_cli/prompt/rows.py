@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -46,3 +47,13 @@ class EncodedRows:
     dropped: list[str]
     shortened: int
     cut: int = 0
+
+    @cached_property
+    def lengths(self) -> list[int]:
+        """Of each row, in tokens."""
+        return [len(row.ids) for row in self.rows]
+
+    @cached_property
+    def supervised(self) -> list[int]:
+        """Of each row, how many tokens the loss looks at."""
+        return [row.supervised for row in self.rows]
