@@ -37,6 +37,12 @@ QUIRKS = (
     ),
 )
 
+# Architectures whose packed rows equal rows that stand alone, and a test proves it.
+ROWS_APART = (
+    *("gpt2", "gpt_neox", "llama", "mistral"),
+    *("qwen2", "qwen3", "gemma2", "gemma3_text"),
+)
+
 # The chat templates that jlora brings, as Jinja text. `eos_token` ends every answer; `instruction`
 # and `input` are the two halves of a user turn that came with an input (alpaca, dolly).
 TEMPLATES = {

@@ -20,7 +20,8 @@ def test_adapter_learns_on_a_quantized_base(tiny_base, quantization):
     base = load_base(tiny_base, placement)
     config = RunConfig(quantization=quantization, lora_dropout=0.0)
 
-    adapted = attach_adapter(base, config)
+    # As a run has it: in eval mode bitsandbytes repacks 4-bit weights on CPUs with AVX-512 BF16.
+    adapted = attach_adapter(base, config).train()
     optimizer = torch.optim.AdamW([p for p in adapted.parameters() if p.requires_grad], lr=1e-2)
     batch = make_batch([Encoded([5, 6, 7, 8], [-100, 6, 7, 8])], packing=True, pad_id=0)
     losses = []

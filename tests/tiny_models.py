@@ -57,6 +57,16 @@ ARCHITECTURES: dict[str, tuple[str, Mapping[str, Any]]] = {
             "sliding_window": WINDOW,
         },
     ),
+    "gemma3_text": (
+        "Gemma3TextConfig",
+        _GROUPED
+        | {
+            "head_dim": HIDDEN // HEADS,
+            "query_pre_attn_scalar": HIDDEN // HEADS,
+            "sliding_window": WINDOW,
+            "layer_types": ["sliding_attention", "full_attention"],
+        },
+    ),
 }
 
 

@@ -58,11 +58,11 @@ _LINEAR = {"Linear", "Conv1D", "Linear4bit", "Linear8bitLt"}
 
 def attach_adapter(model: PreTrainedModel, config: RunConfig) -> PeftModel:
     """A fresh LoRA adapter on `model`; its tensors alone are trainable, in float32."""
-    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training  # noqa: PLC0415
+    from peft import LoraConfig, get_peft_model  # noqa: PLC0415
 
     targets = find_targets(model, config.lora_targets)
-    if config.quantization != "none":
-        prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    # Not PEFT's prepare_model_for_kbit_training, which takes all that is not packed to float32: the
+    # output layer would be converted back at every step, and every block's input twice as wide.
     made: PeftModel = get_peft_model(
         model,
         LoraConfig(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
-import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
 from jlora_cli.prompt import IGNORED
+from jlora_cli.training.attention import Rows, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from jlora_cli.prompt import Encoded
 
@@ -22,8 +21,8 @@ class Batch:
     """Some rows as tensors.
 
     ids, positions: (rows, length); packed rows stand one after the other in a single row, and
-        positions start anew at each. mask: the same shape, or None when packed (then transformers
-        finds the borders in `positions` and lets attention cross none).
+        positions start anew at each. mask: the same shape, or None when packed.
+    rows: the lengths of packed rows, else None.
     look_at: (n,) flat positions whose next token is supervised; targets: (n,) those tokens.
     origins: where the rows came from.
     """
@@ -31,6 +30,7 @@ class Batch:
     ids: torch.Tensor
     positions: torch.Tensor
     mask: torch.Tensor | None
+    rows: Rows | None
     look_at: torch.Tensor
     targets: torch.Tensor
     origins: tuple[str, ...]
@@ -42,6 +42,7 @@ class Batch:
             self.ids.to(device, non_blocking=True),
             self.positions.to(device, non_blocking=True),
             self.mask.to(device, non_blocking=True) if self.mask is not None else None,
+            self.rows.to(device) if self.rows is not None else None,
             self.look_at.to(device, non_blocking=True),
             self.targets.to(device, non_blocking=True),
             self.origins,
@@ -49,10 +50,18 @@ class Batch:
         )
 
 
-def pack(rows: Sequence[Encoded]) -> Batch:
-    """The rows end to end in one: no padding, no token wasted."""
-    ids = [id for row in rows for id in row.ids]
-    positions = [position for row in rows for position in range(len(row.ids))]
+def pack(rows: Sequence[Encoded], *, filled_to: int = 0, pad_id: int = 0) -> Batch:
+    """The rows end to end in one: no padding, no token wasted.
+
+    With `filled_to`, a last row of padding that nothing is learned from makes so many tokens of
+    them: compiled kernels want one shape.
+    """
+    lengths = [len(row.ids) for row in rows]
+    tokens = sum(lengths)
+    if filled_to > tokens:
+        lengths.append(filled_to - tokens)
+    ids = [id for row in rows for id in row.ids] + [pad_id] * (sum(lengths) - tokens)
+    positions = [position for length in lengths for position in range(length)]
     # The first token of a row is never predicted, least of all from the row before it.
     labels = [label for row in rows for label in [IGNORED, *row.labels[1:]]]
     look_at = [i - 1 for i, label in enumerate(labels) if label != IGNORED]
@@ -60,10 +69,11 @@ def pack(rows: Sequence[Encoded]) -> Batch:
         torch.tensor([ids]),
         torch.tensor([positions]),
         None,
+        rows_of(tuple(lengths), longest=filled_to),
         torch.tensor(look_at, dtype=torch.long),
         torch.tensor([label for label in labels if label != IGNORED], dtype=torch.long),
         tuple(row.origin for row in rows),
-        len(ids),
+        tokens,
     )
 
 
@@ -82,26 +92,9 @@ def pad(rows: Sequence[Encoded], pad_id: int) -> Batch:
         torch.tensor(ids),
         torch.arange(width).expand(len(rows), -1),
         torch.tensor(mask),
+        None,
         torch.tensor([at for at, _ in flat], dtype=torch.long),
         torch.tensor([label for _, label in flat], dtype=torch.long),
         tuple(row.origin for row in rows),
         sum(len(row.ids) for row in rows),
     )
-
-
-def epoch_order(count: int, *, seed: int, epoch: int) -> list[int]:
-    """The rows' order in an epoch: the same for the same seed and epoch, on every machine."""
-    order = list(range(count))
-    random.Random(f"{seed}-{epoch}").shuffle(order)
-    return order
-
-
-def steps(count: int, *, per_step: int, seed: int, total_steps: int) -> Iterator[list[int]]:
-    """Row numbers of each optimizer step; the last step of an epoch may be short."""
-    for epoch in range(math.ceil(total_steps * per_step / max(count, 1)) + 1):
-        order = epoch_order(count, seed=seed, epoch=epoch)
-        for start in range(0, count, per_step):
-            if total_steps == 0:
-                return
-            total_steps -= 1
-            yield order[start : start + per_step]

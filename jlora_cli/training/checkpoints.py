@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from jlora_cli.errors import JloraError
     from jlora_cli.events import Notify
+    from jlora_cli.training.precision import Precision
 
 MANIFEST = "manifest.json"
 ADAPTER, STATE, PROGRESS = "adapter_model.safetensors", "optimizer.pt", "progress.json"
@@ -62,6 +63,7 @@ class Trained(NamedTuple):
     adapted: PeftModel
     optimizer: Optimizer
     scheduler: LRScheduler
+    precision: Precision
 
 
 class Beside(NamedTuple):
@@ -128,13 +130,8 @@ def _state(trained: Trained, random: Sequence[dict[str, torch.Tensor]]) -> dict[
         "scheduler": trained.scheduler.state_dict(),
         "random": list(random) or [random_state()],
     }
-    scaler = _scaler(trained)
+    scaler = trained.precision.scaler
     return state if scaler is None else {**state, "scaler": scaler.state_dict()}
-
-
-def _scaler(trained: Trained) -> torch.amp.GradScaler | None:
-    """The loss scaler of a float16 run, which accelerate keeps in its optimizer."""
-    return getattr(trained.optimizer, "scaler", None)
 
 
 def keep_newest(folder: Path, count: int, *, step: int) -> None:
@@ -209,7 +206,7 @@ def restore(path: Path, trained: Trained, *, rank: int = 0) -> dict[str, torch.T
         state = torch.load(path / STATE, weights_only=True, map_location="cpu")
         trained.optimizer.load_state_dict(state["optimizer"])
         trained.scheduler.load_state_dict(state["scheduler"])
-        scaler = _scaler(trained)
+        scaler = trained.precision.scaler
         if scaler is not None and "scaler" in state:
             scaler.load_state_dict(state["scaler"])
         best = load_file(path / BEST) if (path / BEST).is_file() else None

@@ -16,7 +16,6 @@ from jlora_cli.training.saving import keep_rows, sample_answers, save_adapter
 
 if TYPE_CHECKING:
     import torch
-    from accelerate import Accelerator
 
     from jlora_cli.events import Evaluated, Notify, StepDone
     from jlora_cli.proposal import Proposal
@@ -34,7 +33,6 @@ class Keeper:
     proposal: Proposal
     identity: Identity
     trained: Trained
-    accelerator: Accelerator
     world: World
     notify: Notify
     clock: Clock
@@ -68,7 +66,7 @@ class Keeper:
             return
         if when != "during":
             self.notify(Stage(f"train.stage.sample_{when}", {"count": len(prompts)}))
-        with self.accelerator.autocast():
+        with self.trained.precision.autocast():
             for row in sample_answers(self.trained.adapted, self.proposal, self.notify):
                 append_json(self.output / SAMPLES, {"when": when, "step": step, **row})
                 if when == "during":

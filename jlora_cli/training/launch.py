@@ -11,6 +11,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 from jlora_cli.errors import JloraError
+from jlora_cli.lean_imports import settle_libraries
 from jlora_cli.messages import use_language
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def follow(task: Task, rank: int, meeting: Path, language: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=end_with_the_first, daemon=True).start()
     warnings.filterwarnings("ignore")
+    settle_libraries()
     use_language(language)
     from jlora_cli.training.processes import meet  # noqa: PLC0415 - imports torch
     from jlora_cli.training.session import take_part  # noqa: PLC0415

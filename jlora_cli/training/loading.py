@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from accelerate import Accelerator
+import torch
+from transformers.activations import FastGELUActivation, NewGELUActivation
 
 from jlora_cli.errors import refuse
 from jlora_cli.messages import say
@@ -20,7 +21,10 @@ from jlora_cli.model import (
 from jlora_cli.recipe import attention_layers
 from jlora_cli.run_folder import open_source
 from jlora_cli.training.allocator import give_back_freed_tensors
+from jlora_cli.training.attention import keep_rows_apart, keeps_rows_apart
+from jlora_cli.training.lora import fuse
 from jlora_cli.training.optimizer import add_noise, remove_noise
+from jlora_cli.training.precision import Precision
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,14 +36,12 @@ if TYPE_CHECKING:
     from jlora_cli.proposal import Proposal
     from jlora_cli.run_folder import Artifact
 
-_MIXED = {"bfloat16": "bf16", "float16": "fp16"}
-
 
 class Loaded(NamedTuple):
-    """A model that is ready to train, and the accelerator that moves it."""
+    """A model that is ready to train, and how it computes."""
 
     adapted: PeftModel
-    accelerator: Accelerator
+    precision: Precision
 
 
 class Shelf:
@@ -67,32 +69,43 @@ def load(
     """
     config = proposal.config
     device = choose_device("cpu" if proposal.machine.usable_gpu is None else None)
-    if device == "cpu":
+    if device == "cpu" and not proposal.plan.memory_gib.get("heap"):
         give_back_freed_tensors()
-    accelerator = Accelerator(
-        cpu=device == "cpu", mixed_precision=_MIXED.get(config.precision, "no")
-    )
-    placement = Placement(device, config.precision, config.quantization, config.attention)
+    stock = "eager" if config.attention == "eager" else "sdpa"
+    placement = Placement(device, config.precision, config.quantization, stock)
     if base is None:
         tokenizer, dropout = proposal.tokenizer, config.base_dropout
         base = load_base(folder, placement, dropout=dropout, tokenizer=tokenizer)
-    if config.gradient_checkpointing is True:
-        base.gradient_checkpointing_enable({"use_reentrant": False})
-        base.enable_input_require_grads()
+    quicken(base, config.attention)
     adapted = _adapter(base, config, adapter)
+    fuse(adapted)
+    if config.gradient_checkpointing is True:
+        # After the adapter, because PEFT would let the embeddings want a gradient, which without
+        # reentry they need not: below the first adapter nothing is computed again.
+        base.gradient_checkpointing_enable({"use_reentrant": False})
     if config.neftune_alpha:
         add_noise(base, config.neftune_alpha)
     if config.compile:
-        adapted.compile()
-    return Loaded(adapted, accelerator)
+        base.base_model.compile()
+    return Loaded(adapted, Precision(config.precision, device))
+
+
+def quicken(base: PreTrainedModel, attention: str) -> None:
+    """Let `base` compute the same with less: its attention row by row, GELU in one kernel."""
+    keep_rows_apart(base, attention)
+    for module in base.modules():
+        for name, child in module.named_children():
+            # Written out in Python, each of the formula's terms is a tensor that is kept.
+            if type(child) in (NewGELUActivation, FastGELUActivation):
+                setattr(module, name, torch.nn.GELU(approximate="tanh"))
 
 
 def as_loaded(proposal: Proposal, adapted: PeftModel) -> Proposal:
     """`proposal` with the attention that the architecture has, where that is another."""
     attention = adapted.config._attn_implementation
-    if attention == proposal.config.attention:
+    if keeps_rows_apart(adapted.get_base_model()) or attention == proposal.config.attention:
         return proposal
-    reason = say("settle.attention_eager", architecture=proposal.model_type)
+    reason = say("settle.attention_unfused", architecture=proposal.model_type)
     resolved = proposal.resolved.with_auto({"attention": (attention, reason)})
     return replace(proposal, resolved=resolved)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, log_softmax
 
+from jlora_cli.memory import LOGITS_AT_ONCE, LOGITS_AT_ONCE_ON_GPU
+from jlora_cli.order import micro_batches
+from jlora_cli.recipe import ROWS_APART
+from jlora_cli.training.attention import keeps_rows_apart
 from jlora_cli.training.batches import pack, pad
 
 if TYPE_CHECKING:
@@ -19,27 +23,108 @@ if TYPE_CHECKING:
 
 
 def summed_loss(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
-    """The sum of the supervised tokens' losses in nats: a scalar, differentiable.
+    """The sum of the supervised tokens' losses in nats: a scalar in float32 or wider.
 
-    Packed rows ask the model for logits at the supervised positions only, so that memory does
-    not grow with vocabulary times length.
+    Logits are made for supervised positions only, some at a time, so that memory does not grow
+    with vocabulary times length.
     """
-    packed = batch.mask is None
-    result = model(
-        input_ids=batch.ids,
-        position_ids=batch.positions,
-        attention_mask=batch.mask,
-        # With a cache, or with a mask of ones, packed rows would see each other.
-        use_cache=False,
-        logits_to_keep=batch.look_at if packed else 0,
-    )
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    arguments: dict[str, Any] = {
+        "input_ids": batch.ids,
+        "position_ids": batch.positions,
+        # With a cache, or with a mask of ones, transformers would let packed rows see each other.
+        "use_cache": False,
+    }
+    if keeps_rows_apart(base):
+        arguments["rows"] = batch.rows
+    else:
+        arguments["attention_mask"] = batch.mask
+    if base.config.model_type not in ROWS_APART:
+        return _stock(model, batch, arguments)
+    hidden = base.base_model(**arguments).last_hidden_state.flatten(0, 1)
+    cap = getattr(base.config, "final_logit_softcapping", None)
+    weight = base.get_output_embeddings().weight
+    chosen = hidden.index_select(0, batch.look_at)
+    loss: torch.Tensor = _CrossEntropy.apply(chosen, weight, batch.targets, cap)  # type: ignore[no-untyped-call]
+    return loss
+
+
+def _stock(model: PreTrainedModel, batch: Batch, arguments: dict[str, Any]) -> torch.Tensor:
+    """The same through the architecture's own output layer, which may do more than multiply."""
+    packed = batch.rows is not None
+    result = model(**arguments, logits_to_keep=batch.look_at if packed else 0)
     logits = result.logits[0] if packed else result.logits.flatten(0, 1)[batch.look_at]
-    return cross_entropy(logits.float(), batch.targets, reduction="sum")
+    return cross_entropy(logits.to(_wide(logits.dtype)), batch.targets, reduction="sum")
 
 
-def make_batch(rows: Sequence[Encoded], *, packing: bool, pad_id: int) -> Batch:
+class _CrossEntropy(torch.autograd.Function):
+    """The summed cross-entropy of hidden states behind a frozen output layer.
+
+    hidden: (n, width), weight: (vocabulary, width), targets: (n,); cap: of Gemma 2's logits. The
+    gradient is made beside the loss, while the logits of a part are there: so they are made once,
+    and no more than a part of them lives (as Liger Kernel's fused linear cross-entropy, Hsu et
+    al. 2024).
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        targets: torch.Tensor,
+        cap: float | None,
+    ) -> torch.Tensor:
+        device = hidden.device.type
+        mixed = torch.is_autocast_enabled(device)
+        dtype = torch.get_autocast_dtype(device) if mixed else hidden.dtype
+        size = max(
+            1, (LOGITS_AT_ONCE if device == "cpu" else LOGITS_AT_ONCE_ON_GPU) // weight.shape[0]
+        )
+        needed = ctx.needs_input_grad[0]
+        total = torch.zeros((), dtype=_wide(dtype), device=hidden.device)
+        gradient = torch.empty_like(hidden) if needed else None
+        with torch.autocast(device, enabled=False):
+            weight = weight.to(dtype)
+            for start in range(0, len(hidden), size):
+                part = slice(start, start + size)
+                loss, changed = _one_part(hidden[part].to(dtype), weight, targets[part], cap)
+                total += loss
+                if gradient is not None:
+                    gradient[part] = changed.to(dtype) @ weight
+        ctx.save_for_backward(gradient)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * grads[0].to(gradient.dtype), None, None, None
+
+
+def _wide(dtype: torch.dtype) -> torch.dtype:
+    """What sums over the vocabulary are made in."""
+    return torch.promote_types(dtype, torch.float32)
+
+
+def _one_part(
+    hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, cap: float | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The loss, and its derivative by the logits: (n, vocabulary)."""
+    logits = (hidden @ weight.t()).to(_wide(hidden.dtype))
+    if cap:
+        logits = torch.tanh(logits / cap).mul_(cap)
+    log_shares = log_softmax(logits, -1)
+    at = targets.unsqueeze(1)
+    loss = -log_shares.gather(1, at).sum()
+    changed = log_shares.exp_()
+    changed.scatter_add_(1, at, torch.full_like(at, -1, dtype=changed.dtype))
+    if cap:
+        changed *= 1 - (logits / cap).square_()
+    return loss, changed
+
+
+def make_batch(rows: Sequence[Encoded], *, packing: bool, pad_id: int, filled_to: int = 0) -> Batch:
     """`rows` as one batch, packed or padded."""
-    return pack(rows) if packing else pad(rows, pad_id)
+    return pack(rows, filled_to=filled_to, pad_id=pad_id) if packing else pad(rows, pad_id)
 
 
 def mean_loss(
@@ -57,12 +142,11 @@ def total_loss(
     training = model.training
     model.eval()
     total, count = 0.0, 0
-    by_length = sorted(rows, key=lambda row: len(row.ids))
+    lengths = [len(row.ids) for row in rows]
+    parts = micro_batches(range(len(rows)), lengths, batch_size, packing=packing)
     with torch.inference_mode():
-        for start in range(0, len(by_length), batch_size):
-            batch = make_batch(
-                by_length[start : start + batch_size], packing=packing, pad_id=pad_id
-            )
+        for chosen in parts:
+            batch = make_batch([rows[at] for at in chosen], packing=packing, pad_id=pad_id)
             total += float(summed_loss(model, batch.to(model.device)))
             count += len(batch.targets)
     model.train(training)

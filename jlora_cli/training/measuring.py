@@ -17,9 +17,9 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from jlora_cli.errors import refuse
 from jlora_cli.events import Notify, Stage, ignore
-from jlora_cli.memory import longest_rows
+from jlora_cli.memory import heaviest_part
 from jlora_cli.model import device_memory_gib
-from jlora_cli.training.batches import steps
+from jlora_cli.order import micro_batches, steps
 from jlora_cli.training.guard import is_out_of_memory
 from jlora_cli.training.loading import load
 from jlora_cli.training.loss import make_batch, summed_loss
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from jlora_cli.proposal import Proposal
     from jlora_cli.training.loading import Loaded
 
-_LONGEST_STEPS, _TYPICAL_STEPS = 3, 4
-_LEAST = 2  # of the longest: the first step makes the optimizer's state, the second has it already
+_HEAVIEST_STEPS, _TYPICAL_STEPS = 3, 4
+_LEAST = 2  # of the heaviest: the first step makes the optimizer's state, the second has it already
 _ENOUGH_S = 20.0  # a slow machine has told enough by then
 _SPREAD = 0.02  # of random weights: what most architectures are initialised with
 
@@ -50,9 +50,10 @@ class Measured(NamedTuple):
 def measure(proposal: Proposal, notify: Notify = ignore) -> Measured:
     """The peak memory and the speed of `proposal`'s real steps on this machine.
 
-    Steps over the longest rows tell the memory and warm up; steps as the run begins with tell the
-    speed. The base is the local one, else one of its shape with random weights. On a CPU the peak
-    is that of the whole process since it began: `--dry-run --measure` has done nothing else.
+    Steps over the heaviest micro-batch tell the memory and warm up; steps as the run begins with
+    tell the speed. The base is the local one, else one of its shape with random weights. On a CPU
+    the peak is that of the whole process since it began: `--dry-run --measure` has done nothing
+    else.
 
     Raises:
         JloraError: memory ran out, or the base cannot be used.
@@ -72,16 +73,16 @@ class _Steps:
 
     def __init__(self, proposal: Proposal, loaded: Loaded) -> None:
         self._proposal = proposal
-        self._adapted, self._accelerator = loaded
-        made = make_optimizer(self._adapted, proposal.config)
-        self._optimizer: Optimizer = self._accelerator.prepare_optimizer(made)
+        self._adapted, self._precision = loaded
+        self._optimizer: Optimizer = make_optimizer(self._adapted, proposal.config)
         self._adapted.train()
 
     def measure(self, notify: Notify) -> Measured:
         config, rows = self._proposal.config, self._proposal.train.rows
-        longest = longest_rows(rows, config.batch_size)
-        notify(Stage("measure.longest", {"rows": len(longest), "tokens": len(longest[0].ids)}))
-        self._take([[longest]] * _LONGEST_STEPS, least=_LEAST)
+        heaviest = [rows[at] for at in heaviest_part(self._proposal.train.lengths, config)]
+        tokens = sum(len(row.ids) for row in heaviest)
+        notify(Stage("measure.heaviest", {"rows": len(heaviest), "tokens": tokens}))
+        self._take([[heaviest]] * _HEAVIEST_STEPS, least=_LEAST)
         peak = device_memory_gib(self._adapted.device.type)
         notify(Stage("measure.typical", {}))
         return Measured(peak, self._take(self._first_steps(rows), least=1))
@@ -91,29 +92,29 @@ class _Steps:
         config = self._proposal.config
         size = config.batch_size
         per_step = size * config.gradient_accumulation_steps  # of one process
-        order = steps(len(rows), per_step=per_step, seed=config.seed, total_steps=_TYPICAL_STEPS)
+        lengths, packing = self._proposal.train.lengths, config.packing is True
+        order = steps(lengths, per_step=per_step, seed=config.seed, total_steps=_TYPICAL_STEPS)
         for numbers in order:
-            chosen = [rows[i] for i in numbers]
-            yield [chosen[at : at + size] for at in range(0, len(chosen), size)]
+            parts = micro_batches(numbers, lengths, size, packing=packing)
+            yield [[rows[at] for at in part] for part in parts]
 
     def _take(self, order: Iterable[list[list[Encoded]]], *, least: int) -> float:
         """Take steps until there are enough; returns tokens a second."""
         tokens, begun = 0, time.monotonic()
-        for number, micro_batches in enumerate(order, start=1):
-            self._step(micro_batches)
-            tokens += sum(len(row.ids) for batch in micro_batches for row in batch)
+        for number, parts in enumerate(order, start=1):
+            self._step(parts)
+            tokens += sum(len(row.ids) for batch in parts for row in batch)
             if number >= least and time.monotonic() - begun > _ENOUGH_S:
                 break
         return tokens / max(time.monotonic() - begun, 1e-9)
 
-    def _step(self, micro_batches: Sequence[Sequence[Encoded]]) -> None:
+    def _step(self, parts: Sequence[Sequence[Encoded]]) -> None:
         """Forward, backward, clip, step; done when the device is done."""
-        for rows in micro_batches:
+        for rows in parts:
             self._learn(rows)
         moved = [p for p in self._adapted.parameters() if p.requires_grad]
-        self._accelerator.clip_grad_norm_(moved, self._proposal.config.max_grad_norm)
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
+        self._precision.clip(self._optimizer, moved, self._proposal.config.max_grad_norm)
+        self._precision.move(self._optimizer)
         if self._adapted.device.type == "cuda":
             torch.cuda.synchronize()
 
@@ -122,9 +123,9 @@ class _Steps:
         packing, pad_id = proposal.config.packing is True, proposal.format.pad_id or 0
         batch = make_batch(rows, packing=packing, pad_id=pad_id)
         try:
-            with self._accelerator.autocast():
+            with self._precision.autocast():
                 loss = summed_loss(self._adapted, batch.to(device)) / max(1, len(batch.targets))
-            self._accelerator.backward(loss)
+            self._precision.backward(loss)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise

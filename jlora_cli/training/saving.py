@@ -17,6 +17,7 @@ from jlora_cli.prompt import CARD_NAME, Prompter
 from jlora_cli.run_folder import ADAPTER_WEIGHTS, write_json, write_whole
 from jlora_cli.sampling import Sampling
 from jlora_cli.tokenizer.portable import spread, write_portable
+from jlora_cli.training.attention import answering
 from jlora_cli.training.fitting import release_memory
 from jlora_cli.training.guard import check_result, is_out_of_memory
 from jlora_cli.training.randomness import undisturbed
@@ -74,7 +75,7 @@ def sample_answers(
     """
     training = adapted.training
     adapted.eval()
-    with undisturbed():
+    with undisturbed(), answering(adapted.get_base_model()):
         yield from _answers(adapted, proposal, notify)
     adapted.train(training)
 

@@ -14,12 +14,14 @@ import torch
 from jlora_cli.errors import JloraError, refuse
 from jlora_cli.events import Evaluated, Notify, Stage, StepDone, Warned, ignore
 from jlora_cli.hub import find_model
+from jlora_cli.memory import heaviest
 from jlora_cli.messages import say
 from jlora_cli.model import adapter_state, fingerprint
+from jlora_cli.order import steps
 from jlora_cli.plan import rows_per_step
 from jlora_cli.run_folder import make_run_folder
 from jlora_cli.training import checkpoints
-from jlora_cli.training.batches import steps
+from jlora_cli.training.attention import uncompiled
 from jlora_cli.training.checkpoints import Trained
 from jlora_cli.training.fitting import MicroBatch
 from jlora_cli.training.guard import Guard, GuardError, check_result
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from jlora_cli.finding import Finding
     from jlora_cli.proposal import Proposal
     from jlora_cli.training.processes import World
+
+_ROUND = 64  # tokens: matrix products are made of tiles
 
 
 def train(
@@ -135,15 +139,15 @@ def prepare(
     wanted = identity.as_json(proposal)
     checkpoint = checkpoints.find_to_resume(output, wanted, notify) if resume else None
     torch.manual_seed(proposal.config.seed)
-    adapted, accelerator = load(proposal, folder, adapter, base)
+    adapted, precision = load(proposal, folder, adapter, base)
     if not world.leads:  # the same adapter, but dropout of its own
         torch.manual_seed(proposal.config.seed + world.rank)
     config = proposal.config
-    optimizer = accelerator.prepare_optimizer(make_optimizer(adapted, config))
+    optimizer = make_optimizer(adapted, config)
     scheduler = make_scheduler(optimizer, config, proposal.plan.optimizer_steps)
-    trained = Trained(adapted, optimizer, scheduler)
+    trained = Trained(adapted, optimizer, scheduler, precision)
     proposal = as_loaded(proposal, adapted)
-    run = Run(Keeper(proposal, identity, trained, accelerator, world, notify, clock))
+    run = Run(Keeper(proposal, identity, trained, world, notify, clock))
     if world.leads:
         make_run_folder(output)
     if checkpoint is not None:
@@ -165,15 +169,23 @@ class Run:
         self.micro_batch = MicroBatch(self.config.batch_size, self.world, self._find)
         self.stepper = Stepper(
             self.trained,
-            keeper.accelerator,
             self.config,
             pad_id=self.proposal.format.pad_id or 0,
             guard=Guard(self.trained.adapted, steps=self.total_steps),
             micro_batch=self.micro_batch,
             world=self.world,
+            filled_to=self._filled_to(),
         )
         per_epoch = math.ceil(len(self.proposal.train.rows) / rows_per_step(self.config))
         self.trend = Trend(self.config, per_epoch=per_epoch, total=self.total_steps)
+
+    def _filled_to(self) -> int:
+        """The tokens that a pack is filled up to, where kernels are compiled for one shape."""
+        if self.config.compile is not True or self.config.packing is not True:
+            return 0
+        train = self.proposal.train
+        places = heaviest(train.lengths, train.supervised, self.config).places
+        return math.ceil(places / _ROUND) * _ROUND
 
     def restore(self, checkpoint: Path) -> None:
         """Put everything back as `checkpoint` has it; what was logged after it is forgotten."""
@@ -216,7 +228,7 @@ class Run:
     def _loop(self, interruption: Interruption) -> int:
         """Optimizer steps until the end, an early stop or a signal, whose number it returns."""
         order = steps(
-            len(self.proposal.train.rows),
+            self.proposal.train.lengths,
             per_step=rows_per_step(self.config),
             seed=self.config.seed,
             total_steps=self.total_steps,
@@ -299,7 +311,8 @@ class Run:
 
     def _score(self, size: int) -> tuple[float, int]:
         """This process's share of the validation loss and tokens, `size` rows at a time."""
-        with self.keeper.accelerator.autocast():
+        base = self.trained.adapted.get_base_model()
+        with self.trained.precision.autocast(), uncompiled(base):
             return total_loss(
                 self.trained.adapted,
                 self.world.part(self.proposal.validation.rows),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from jlora_cli.order import micro_batches
 from jlora_cli.training.guard import GuardError
 from jlora_cli.training.loss import make_batch, summed_loss
 from jlora_cli.training.randomness import put_back, random_state
@@ -11,7 +12,7 @@ from jlora_cli.training.randomness import put_back, random_state
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from accelerate import Accelerator
+    import torch
 
     from jlora_cli.config import RunConfig
     from jlora_cli.prompt import Encoded
@@ -31,26 +32,30 @@ class Taken(NamedTuple):
 
 
 class Stepper:
-    """Takes optimizer steps, each watched by a guard and fitted into memory."""
+    """Takes optimizer steps, each watched by a guard and fitted into memory.
+
+    `filled_to`: the tokens that packed micro-batches are filled up to, where kernels are compiled
+    for one shape.
+    """
 
     def __init__(  # noqa: PLR0913 - the parts that a run has put together
         self,
         trained: Trained,
-        accelerator: Accelerator,
         config: RunConfig,
         *,
         pad_id: int,
         guard: Guard,
         micro_batch: MicroBatch,
         world: World,
+        filled_to: int = 0,
     ) -> None:
         self.trained = trained
-        self.accelerator = accelerator
         self.config = config
         self.pad_id = pad_id
         self.guard = guard
         self.micro_batch = micro_batch
         self.world = world
+        self.filled_to = filled_to
         self.moved = [p for p in trained.adapted.parameters() if p.requires_grad]
 
     def take(self, number: int, rows: Sequence[Encoded]) -> Taken:
@@ -67,10 +72,9 @@ class Stepper:
             put_back(drawn)
 
         supervised = max(1, sum(row.supervised for row in rows))
-        own = self.world.part(rows)
         try:
             part = self.micro_batch.fit(
-                lambda size: self._gradients(number, own, size, supervised),
+                lambda size: self._gradients(number, self._own(rows, size), supervised),
                 rows,
                 step=number,
                 again=undo,
@@ -84,37 +88,43 @@ class Stepper:
         self._move(number)
         return Taken(loss, supervised, clipped)
 
-    def _gradients(self, number: int, rows: Sequence[Encoded], size: int, supervised: int) -> float:
-        """Gradients of these rows' share of the step's loss; returns that share."""
-        packing = self.config.packing is True
-        total = 0.0
-        for start in range(0, len(rows), size):
-            chosen = rows[start : start + size]
-            batch = make_batch(chosen, packing=packing, pad_id=self.pad_id)
-            total += self._learn(number, batch, supervised)
-        return total
+    def _own(self, rows: Sequence[Encoded], size: int) -> Sequence[list[Encoded]]:
+        """This process's micro-batches of `size` rows at most."""
+        lengths = [len(row.ids) for row in rows]
+        parts = micro_batches(range(len(rows)), lengths, size, packing=self.config.packing is True)
+        return self.world.part([[rows[at] for at in part] for part in parts])
 
-    def _learn(self, number: int, batch: Batch, supervised: int) -> float:
+    def _gradients(self, number: int, parts: Sequence[Sequence[Encoded]], supervised: int) -> float:
+        """Gradients of these micro-batches' share of the step's loss; returns that share.
+
+        The losses are looked at when all are made: to ask a GPU for each would let it wait.
+        """
+        packing = self.config.packing is True
+        losses: list[tuple[torch.Tensor, tuple[str, ...]]] = []
+        for rows in parts:
+            batch = make_batch(rows, packing=packing, pad_id=self.pad_id, filled_to=self.filled_to)
+            losses.append((self._learn(batch, supervised), batch.origins))
+        for loss, origins in losses:
+            self.guard.check_loss(float(loss), number, origins)
+        return sum(float(loss) for loss, _ in losses)
+
+    def _learn(self, batch: Batch, supervised: int) -> torch.Tensor:
         """Gradients of one micro-batch; returns its share of the step's loss."""
-        adapted = self.trained.adapted
-        with self.accelerator.autocast():
+        adapted, precision = self.trained.adapted, self.trained.precision
+        with precision.autocast():
             loss = summed_loss(adapted, batch.to(adapted.device)) / supervised
-        value = float(loss.detach())
-        self.guard.check_loss(value, number, batch.origins)
-        self.accelerator.backward(loss)
-        return value
+        precision.backward(loss)
+        return loss.detach()
 
     def _clip(self, number: int, rows: Sequence[Encoded]) -> bool:
         """Clip the gradient; whether it had to be."""
-        scaler = self.accelerator.scaler
-        scale = None if scaler is None else float(scaler.get_scale())
-        limit = self.config.max_grad_norm
-        norm = float(self.accelerator.clip_grad_norm_(self.moved, limit))
+        precision, limit = self.trained.precision, self.config.max_grad_norm
+        scale = None if precision.scaler is None else float(precision.scaler.get_scale())
+        norm = float(precision.clip(self.trained.optimizer, self.moved, limit))
         self.guard.check_gradient(norm, number, [row.origin for row in rows], scale=scale)
         return norm > limit
 
     def _move(self, number: int) -> None:
-        self.trained.optimizer.step()
-        self.trained.optimizer.zero_grad(set_to_none=True)
+        self.trained.precision.move(self.trained.optimizer)
         self.guard.check_adapter(number)
         self.trained.scheduler.step()

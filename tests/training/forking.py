@@ -73,7 +73,9 @@ class Launcher:
 
 
 def _serve() -> None:
-    import accelerate  # noqa: F401
+    from jlora_cli.lean_imports import settle_libraries
+
+    settle_libraries()
     import peft  # noqa: F401
 
     import jlora_cli.cli

@@ -1,72 +1,19 @@
-"""Batches hold every row once an epoch, in an order that the seed alone decides."""
+"""Rows become tensors, packed end to end or padded."""
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 
 import pytest
 import torch
 
 from jlora_cli.prompt import IGNORED, Encoded
-from jlora_cli.training.batches import epoch_order, pack, pad, steps
+from jlora_cli.training.batches import pack, pad
 
 # Ids as they might come; the answer is what follows the first two or three of them.
 FIRST = Encoded([10, 11, 12, 13], [IGNORED, IGNORED, 12, 13], "夏目.jsonl:1")
 SECOND = Encoded([20, 21, 22], [IGNORED, 21, 22], "夏目.jsonl:2")
 WHOLE = Encoded([30, 31], [30, 31], "本文🐈.jsonl:1")
-
-
-def told(count, **settings):
-    defaults = {"per_step": 2, "seed": 42, "total_steps": 4}
-    return list(steps(count, **(defaults | settings)))
-
-
-# --- order ----------------------------------------------------------------------------------
-
-
-def test_the_same_seed_and_epoch_give_the_same_order():
-    assert epoch_order(50, seed=7, epoch=3) == epoch_order(50, seed=7, epoch=3)
-    assert epoch_order(50, seed=7, epoch=3) != epoch_order(50, seed=7, epoch=4)
-    assert epoch_order(50, seed=7, epoch=3) != epoch_order(50, seed=8, epoch=3)
-
-
-def test_the_order_is_the_same_on_every_machine_and_in_every_release():
-    # Shuffled by CPython 3.11 from the string seed "42-0"; a resumed run counts on it.
-    assert epoch_order(8, seed=42, epoch=0) == [0, 4, 7, 3, 2, 6, 1, 5]
-
-
-def test_the_global_random_state_neither_decides_nor_is_changed():
-    random.seed(1)
-    before = random.getstate()
-    first = epoch_order(30, seed=42, epoch=0)
-    assert random.getstate() == before
-    random.seed(2)
-    assert epoch_order(30, seed=42, epoch=0) == first
-
-
-@pytest.mark.parametrize(("count", "per_step"), [(10, 3), (7, 4), (5, 8)])
-def test_every_row_comes_once_an_epoch(count, per_step):
-    per_epoch = -(-count // per_step)
-    made = told(count, per_step=per_step, total_steps=3 * per_epoch)
-    assert len(made) == 3 * per_epoch
-    for epoch in range(3):
-        inside = made[epoch * per_epoch : (epoch + 1) * per_epoch]
-        assert sorted(row for step in inside for row in step) == [*range(count)]
-
-
-def test_the_last_step_of_an_epoch_is_short_and_the_next_epoch_starts_afresh():
-    made = told(5, total_steps=6)
-    assert [len(step) for step in made] == [2, 2, 1] * 2
-
-
-@pytest.mark.parametrize("total", [1, 2, 5, 13])
-def test_there_are_exactly_as_many_steps_as_asked_for(total):
-    assert len(told(3, total_steps=total)) == total
-
-
-def test_without_rows_there_are_no_steps():
-    assert told(0, total_steps=3) == []
 
 
 # --- tensors --------------------------------------------------------------------------------
@@ -77,8 +24,21 @@ def test_packed_rows_stand_end_to_end_and_positions_start_anew_at_each():
     assert batch.ids.tolist() == [[10, 11, 12, 13, 20, 21, 22]]
     assert batch.positions.tolist() == [[0, 1, 2, 3, 0, 1, 2]]
     assert batch.mask is None
+    assert batch.rows.lengths == (4, 3)
+    assert batch.rows.borders.tolist() == [0, 4, 7]
     assert batch.tokens == 7
     assert batch.origins == ("夏目.jsonl:1", "夏目.jsonl:2")
+
+
+def test_a_pack_is_filled_up_with_a_row_that_nothing_is_learned_from():
+    batch, bare = pack([FIRST, SECOND], filled_to=10, pad_id=9), pack([FIRST, SECOND])
+    assert batch.ids.tolist() == [[10, 11, 12, 13, 20, 21, 22, 9, 9, 9]]
+    assert batch.positions.tolist() == [[0, 1, 2, 3, 0, 1, 2, 0, 1, 2]]
+    assert batch.rows.lengths == (4, 3, 3)
+    assert torch.equal(batch.targets, bare.targets)
+    assert torch.equal(batch.look_at, bare.look_at)
+    assert batch.tokens == 7
+    assert pack([FIRST, SECOND], filled_to=5).rows.lengths == (4, 3)
 
 
 def test_only_answers_are_targets_and_each_is_predicted_from_the_position_before_it():
@@ -129,6 +89,7 @@ def test_moving_a_batch_keeps_its_values(make):
     batch = make([FIRST, SECOND])
     moved = batch.to(torch.device("meta"))
     assert {moved.ids.device.type, moved.look_at.device.type, moved.targets.device.type} == {"meta"}
+    assert (moved.rows is None) == (batch.rows is None)
     assert (moved.mask is None) == (batch.mask is None)
     assert (moved.origins, moved.tokens) == (batch.origins, batch.tokens)
     assert torch.equal(batch.to(torch.device("cpu")).ids, batch.ids)

@@ -23,6 +23,7 @@ from jlora_cli.training.batches import pack
 from jlora_cli.training.checkpoints import Beside, Trained
 from jlora_cli.training.loss import summed_loss
 from jlora_cli.training.optimizer import make_optimizer, make_scheduler
+from jlora_cli.training.precision import Precision
 
 FILES = ("adapter_model.safetensors", "best.safetensors", "optimizer.pt", "progress.json")
 BATCH = pack([Encoded([5, 6, 7, 8, 9], [-100, -100, 7, 8, 9])])
@@ -39,7 +40,9 @@ def trained_on(base, *, rank=4):
     )
     adapted = attach_adapter(load_base(base, Placement()), config).train()
     optimizer = make_optimizer(adapted, config)
-    return Trained(adapted, optimizer, make_scheduler(optimizer, config, 10))
+    return Trained(
+        adapted, optimizer, make_scheduler(optimizer, config, 10), Precision("float32", "cpu")
+    )
 
 
 def learn(trained, count=2):
@@ -261,13 +264,12 @@ def test_a_run_without_a_best_adapter_gets_none_back(tiny_base, tmp_path):
 
 
 def test_the_scale_of_a_float16_run_is_put_back(tiny_base, tmp_path):
-    # accelerate's optimizer carries the scaler; a CPU has one too.
     trained, other = trained_on(tiny_base), trained_on(tiny_base)
-    trained.optimizer.scaler = torch.amp.GradScaler("cpu", init_scale=512.0)
-    other.optimizer.scaler = torch.amp.GradScaler("cpu")
+    trained.precision.scaler = torch.amp.GradScaler("cpu", init_scale=512.0)
+    other.precision.scaler = torch.amp.GradScaler("cpu")
     path = checkpoints.save(tmp_path, 1, trained, PROGRESS)
     checkpoints.restore(path, other)
-    assert other.optimizer.scaler.get_scale() == 512.0
+    assert other.precision.scaler.get_scale() == 512.0
 
 
 def test_progress_is_read_back_with_its_step(written):

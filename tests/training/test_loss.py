@@ -1,12 +1,13 @@
 """The loss looks at answers alone, and packed rows do not see each other.
 
-Every architecture that `proposal` packs is tried on a random model of two layers whose weights are
-wide enough (0.1) for attention to matter; its LoRA B tensors are filled, because at their usual
-zero the gradients of A would be zero too and equal for no reason.
+Every architecture whose rows are kept apart is tried on a random model of two layers whose
+weights are wide enough (0.1) for attention to matter; its LoRA B tensors are filled, because at
+their usual zero the gradients of A would be zero too and equal for no reason.
 """
 
 from __future__ import annotations
 
+import copy
 import random
 from dataclasses import replace
 
@@ -17,9 +18,13 @@ from torch.nn.functional import cross_entropy
 from jlora_cli.config import RunConfig
 from jlora_cli.model import Placement, attach_adapter, load_base
 from jlora_cli.prompt import IGNORED, Encoded
-from jlora_cli.proposal import PACKING_PROVEN
+from jlora_cli.recipe import ROWS_APART
+from jlora_cli.training.attention import answering, keeps_rows_apart
 from jlora_cli.training.batches import pack, pad
+from jlora_cli.training.loading import quicken
+from jlora_cli.training.lora import fuse
 from jlora_cli.training.loss import make_batch, mean_loss, summed_loss
+from tests.live_tensors import LiveTensors
 from tests.tiny_models import ARCHITECTURES, PAD_ID, WINDOW, save_tiny_model
 
 # Rounding of float32 sums in another order; measured at most 1e-6.
@@ -38,8 +43,13 @@ ROWS = [row_of(length, seed) for seed, length in enumerate(LENGTHS, start=1)]
 
 
 def adapted(folder, attention="sdpa"):
-    base = load_base(folder, Placement(attention=attention))
+    """With "stock", as transformers and PEFT have it."""
+    base = load_base(folder, Placement())
+    if attention != "stock":
+        quicken(base, attention)
     model = attach_adapter(base, RunConfig(lora_dropout=0.0))
+    if attention != "stock":
+        fuse(model)
     filled = torch.Generator().manual_seed(3)
     for name, parameter in model.named_parameters():
         if "lora_" in name:
@@ -81,6 +91,17 @@ def logits_of(model, batch, **changes):
         ).logits[0]
 
 
+def hidden_of(model, batch):
+    """What the last layer gives, before the output layer: (length, width)."""
+    base = model.get_base_model()
+    arguments = {"rows": batch.rows} if keeps_rows_apart(base) else {"attention_mask": batch.mask}
+    with torch.no_grad():
+        told = base.base_model(
+            input_ids=batch.ids, position_ids=batch.positions, use_cache=False, **arguments
+        )
+    return told.last_hidden_state[0]
+
+
 def spans(rows):
     """Where each row lies in a pack."""
     start = 0
@@ -92,12 +113,19 @@ def spans(rows):
 # --- packing --------------------------------------------------------------------------------
 
 
-def test_every_architecture_that_is_packed_is_tried_here():
-    assert set(PACKING_PROVEN) == set(ARCHITECTURES)
+def test_every_architecture_whose_rows_are_kept_apart_is_tried_here():
+    assert set(ROWS_APART) == set(ARCHITECTURES)
 
 
-@pytest.mark.parametrize("attention", ["sdpa", "eager"])
-@pytest.mark.parametrize("architecture", PACKING_PROVEN)
+def worst(found, wanted):
+    """The largest relative error by norm."""
+    assert len(found) == len(wanted) > 0
+    assert all(float(wanted[name].norm()) > 0 for name in wanted)
+    return max(float((found[n] - wanted[n]).norm() / wanted[n].norm()) for n in wanted)
+
+
+@pytest.mark.parametrize("attention", ["stock", "sdpa", "eager", "varlen"])
+@pytest.mark.parametrize("architecture", ROWS_APART)
 def test_a_packed_batch_has_the_loss_and_gradients_of_its_single_rows(
     tiny, architecture, attention
 ):
@@ -105,28 +133,53 @@ def test_a_packed_batch_has_the_loss_and_gradients_of_its_single_rows(
     together, gradients = loss_and_gradients(model, [pack(ROWS)])
     apart, wanted = loss_and_gradients(model, [pack([row]) for row in ROWS])
     assert together == pytest.approx(apart, rel=TOLERANCE)
-    assert len(gradients) == len(wanted) > 0
-    assert all(float(wanted[name].norm()) > 0 for name in wanted)
-    worst = max(float((gradients[n] - wanted[n]).norm() / wanted[n].norm()) for n in wanted)
-    assert worst < TOLERANCE
+    assert worst(gradients, wanted) < TOLERANCE
 
 
-@pytest.mark.parametrize("architecture", PACKING_PROVEN)
+@pytest.mark.parametrize("architecture", ROWS_APART)
+def test_in_float64_a_pack_equals_stock_transformers_row_by_row_to_ten_digits(tiny, architecture):
+    model = copy.deepcopy(tiny(architecture, "stock")).double()
+    alone = [pack([row]) for row in ROWS]
+    stock, from_stock = loss_and_gradients(model, alone)
+    quicken(model.get_base_model(), "sdpa")
+    assert fuse(model) > 0
+    apart, wanted = loss_and_gradients(model, alone)
+    together, gradients = loss_and_gradients(model, [pack(ROWS)])
+    assert together == pytest.approx(apart, rel=1e-10)
+    assert worst(gradients, wanted) < 1e-10
+    # transformers takes the softmax of Gemma 2 in float32 whatever the model is in.
+    digits = 1e-6 if architecture == "gemma2" else 1e-10
+    assert together == pytest.approx(stock, rel=digits)
+    assert worst(gradients, from_stock) < digits
+
+
+@pytest.mark.parametrize("architecture", ROWS_APART)
 def test_a_padded_batch_has_the_loss_and_gradients_of_a_packed_one(tiny, architecture):
     model = tiny(architecture)
     packed, gradients = loss_and_gradients(model, [pack(ROWS)])
     padded, wanted = loss_and_gradients(model, [pad(ROWS, PAD_ID)])
     assert packed == pytest.approx(padded, rel=TOLERANCE)
-    worst = max(float((gradients[n] - wanted[n]).norm() / wanted[n].norm()) for n in wanted)
-    assert worst < TOLERANCE
+    assert worst(gradients, wanted) < TOLERANCE
 
 
-@pytest.mark.parametrize("architecture", PACKING_PROVEN)
-def test_changing_one_row_of_a_pack_changes_no_other_rows_logits(tiny, architecture):
+@pytest.mark.parametrize("architecture", ROWS_APART)
+def test_a_pack_filled_up_for_compiled_kernels_learns_the_same(tiny, architecture):
     model = tiny(architecture)
+    bare, wanted = loss_and_gradients(model, [pack(ROWS)])
+    filled = pack(ROWS, filled_to=128, pad_id=PAD_ID)
+    assert filled.ids.shape == (1, 128)
+    found, gradients = loss_and_gradients(model, [filled])
+    assert found == pytest.approx(bare, rel=TOLERANCE)
+    assert worst(gradients, wanted) < TOLERANCE
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager", "varlen"])
+@pytest.mark.parametrize("architecture", ROWS_APART)
+def test_changing_one_row_of_a_pack_changes_no_other_rows_output(tiny, architecture, attention):
+    model = tiny(architecture, attention)
     other = row_of(len(ROWS[1].ids), "もう一つ")
-    before = logits_of(model, pack(ROWS))
-    after = logits_of(model, pack([ROWS[0], other, *ROWS[2:]]))
+    before = hidden_of(model, pack(ROWS))
+    after = hidden_of(model, pack([ROWS[0], other, *ROWS[2:]]))
     moved = [float((before[at] - after[at]).abs().max()) for at in spans(ROWS)]
     assert moved[1] > 0.1
     # Not merely close: what a row may not attend to enters none of its sums.
@@ -134,50 +187,116 @@ def test_changing_one_row_of_a_pack_changes_no_other_rows_logits(tiny, architect
 
 
 @pytest.mark.parametrize("changes", [{"attention_mask": "ones"}, {"use_cache": None}])
-@pytest.mark.parametrize("architecture", PACKING_PROVEN)
-def test_with_a_mask_of_ones_or_a_cache_rows_would_see_each_other(tiny, architecture, changes):
-    # Why the loss passes neither. Were this to fail, transformers would have learned to keep
-    # packed rows apart in these cases too, and the loss could be written more freely.
-    model, batch = tiny(architecture), pack(ROWS)
+@pytest.mark.parametrize("architecture", ROWS_APART)
+def test_a_mask_of_ones_or_a_cache_leaks_in_transformers_and_not_here(tiny, architecture, changes):
+    # Why the loss passes neither. Were the first half to fail, transformers would have learned to
+    # keep packed rows apart in these cases too.
+    batch = pack(ROWS)
     if changes == {"attention_mask": "ones"}:
         changes = {"attention_mask": torch.ones_like(batch.ids)}
-    good, leaking = logits_of(model, batch), logits_of(model, batch, **changes)
+    stock = tiny(architecture, "stock")
+    good, leaking = logits_of(stock, batch), logits_of(stock, batch, **changes)
     moved = [float((good[at] - leaking[at]).abs().max()) for at in spans(ROWS)]
     assert moved[0] < TOLERANCE
     assert min(moved[1:]) > 0.1
+    ours = tiny(architecture)
+    kept = logits_of(ours, batch, rows=batch.rows, **changes)
+    assert float((good - kept).abs().max()) < 1e-4
 
 
-@pytest.mark.parametrize("architecture", ["mistral", "gemma2"])
-def test_a_sliding_window_reaches_as_far_in_a_pack_as_in_a_single_row(tiny, architecture):
-    model, row = tiny(architecture), row_of(3 * WINDOW, "窓")
-    apart = logits_of(model, pack([row]))
-    packed = logits_of(model, pack([ROWS[0], row]))[len(ROWS[0].ids) :]
+@pytest.mark.parametrize("attention", ["stock", "sdpa", "eager"])
+@pytest.mark.parametrize("architecture", ["mistral", "gemma2", "gemma3_text"])
+def test_a_sliding_window_reaches_as_far_in_a_pack_as_in_a_single_row(
+    tiny, architecture, attention
+):
+    model, row = tiny(architecture, attention), row_of(3 * WINDOW, "窓")
+    apart = hidden_of(model, pack([row]))
+    packed = hidden_of(model, pack([ROWS[0], row]))[len(ROWS[0].ids) :]
     assert float((apart - packed).abs().max()) < TOLERANCE
     # And there is a window: another first token is out of the last one's sight after two layers.
     changed = replace(row, ids=[row.ids[0] + 1, *row.ids[1:]])
-    moved = (logits_of(model, pack([changed])) - apart).abs().amax(-1)
+    moved = (hidden_of(model, pack([changed])) - apart).abs().amax(-1)
     assert float(moved[0]) > 0.1
-    assert (float(moved[-1]) == 0.0) == (architecture == "mistral")  # Gemma 2: every other layer
+    assert (float(moved[-1]) == 0.0) == (architecture == "mistral")  # Gemma: every other layer
+    stock = hidden_of(tiny(architecture, "stock"), pack([row]))
+    assert float((apart - stock).abs().max()) < TOLERANCE
 
 
-def test_gemma_2_is_loaded_with_the_attention_that_it_has(tiny):
-    # transformers refuses SDPA for its soft-capping; `attention: sdpa` is what auto settles on.
-    assert tiny("gemma2").config._attn_implementation == "eager"
-    assert tiny("llama").config._attn_implementation == "sdpa"
-    assert tiny("llama", "eager").config._attn_implementation == "eager"
+def test_gelu_in_one_kernel_and_loras_product_in_one_piece_change_nothing(tiny):
+    stock, ours = tiny("gpt2", "stock"), tiny("gpt2")
+    loss, wanted = loss_and_gradients(stock, [pack(ROWS)])
+    found, gradients = loss_and_gradients(ours, [pack(ROWS)])
+    assert "NewGELUActivation" in {type(each).__name__ for each in stock.modules()}
+    assert "NewGELUActivation" not in {type(each).__name__ for each in ours.modules()}
+    assert found == pytest.approx(loss, rel=TOLERANCE)
+    assert worst(gradients, wanted) < TOLERANCE
+
+
+def test_answers_are_made_with_transformers_own_attention(tiny):
+    model = tiny("gemma2")
+    base = model.get_base_model()
+    with answering(base):
+        assert base.config._attn_implementation == "eager"  # soft-capped
+        padded = pad(ROWS, PAD_ID)
+        told = logits_of(model, padded)
+    assert base.config._attn_implementation == "jlora_sdpa"
+    assert float((told - logits_of(tiny("gemma2", "stock"), padded)).abs().max()) < 1e-4
 
 
 # --- where it looks -------------------------------------------------------------------------
 
 
-def test_logits_are_made_only_where_a_token_is_supervised(tiny):
-    model, seen = tiny("gpt2"), []
-    hook = model.register_forward_hook(lambda *told: seen.append(told[-1].logits.shape))
-    summed_loss(model, pack(ROWS))
+@pytest.fixture(scope="module")
+def wordy(tmp_path_factory):
+    """A model whose vocabulary is far wider than its layers."""
+    folder = tmp_path_factory.mktemp("wordy")
+    return adapted(save_tiny_model(folder, "llama", vocab_size=VOCABULARY))
+
+
+VOCABULARY = 20_000
+
+
+def peak_of(model, rows):
+    with LiveTensors(model) as live:
+        summed_loss(model, pack(rows)).backward()
+    return live.peak
+
+
+def test_memory_does_not_grow_with_vocabulary_times_length(wordy, monkeypatch):
+    at_once = 8 * VOCABULARY  # eight tokens' logits
+    monkeypatch.setattr("jlora_cli.training.loss.LOGITS_AT_ONCE", at_once)
+    few, many = ([row_of(40, f"{count}-{i}") for i in range(count)] for count in (4, 16))
+    small, large = peak_of(wordy, few), peak_of(wordy, many)
+    # 80 and 320 supervised tokens: all their logits would be 6.4 and 25.6 million bytes.
+    assert small < large < 320 * VOCABULARY * 4 / 3
+    # What grows is the layers' share, of 32 numbers a token and tensor.
+    assert large - small < 240 * VOCABULARY * 4 / 4
+    monkeypatch.setattr("jlora_cli.training.loss.LOGITS_AT_ONCE", 320 * VOCABULARY)
+    assert peak_of(wordy, many) > 320 * VOCABULARY * 4
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gemma2"])
+def test_the_loss_in_parts_is_the_loss_in_one(tiny, architecture, monkeypatch):
+    model = tiny(architecture)
+    whole, wanted = loss_and_gradients(model, [pack(ROWS)])
+    monkeypatch.setattr("jlora_cli.training.loss.LOGITS_AT_ONCE", 7 * model.config.vocab_size)
+    parts, gradients = loss_and_gradients(model, [pack(ROWS)])
+    assert parts == pytest.approx(whole, rel=TOLERANCE)
+    assert worst(gradients, wanted) < TOLERANCE
+
+
+def test_the_frozen_base_has_no_gradients_and_none_flow_below_the_first_adapter(tiny):
+    model = tiny("gpt2")
+    embedded = []
+    hook = model.get_input_embeddings().register_forward_hook(
+        lambda *told: embedded.append(told[-1].requires_grad)
+    )
+    loss_and_gradients(model, [pack(ROWS)])
     hook.remove()
-    supervised = sum(row.supervised for row in ROWS)
-    assert 0 < supervised < sum(LENGTHS)
-    assert seen == [(1, supervised, model.config.vocab_size)]
+    assert embedded == [False]
+    frozen = [p for n, p in model.named_parameters() if "lora_" not in n]
+    assert len(frozen) > 10
+    assert all(p.grad is None and not p.requires_grad for p in frozen)
 
 
 def test_the_loss_is_the_cross_entropy_of_the_answers_tokens_by_hand(tiny):

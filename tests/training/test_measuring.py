@@ -11,6 +11,7 @@ import torch
 
 from jlora_cli.errors import JloraError
 from jlora_cli.events import Stage
+from jlora_cli.memory import heaviest_part
 from jlora_cli.model import Placement, load_base, tensor_shapes
 from jlora_cli.training import measuring
 from jlora_cli.training.measuring import measure, write_random_base
@@ -31,20 +32,22 @@ def learned(monkeypatch):
     return batches
 
 
-def test_the_longest_rows_are_learned_first_and_then_the_runs_own_steps(proposal, learned):
+def test_the_heaviest_batch_is_learned_first_and_then_the_runs_own_steps(proposal, learned):
     made = proposal(batch_size=2, gradient_accumulation_steps=2)
     events = []
     measured = measure(made, events.append)
     lengths = sorted((len(row.ids) for row in made.train.rows), reverse=True)
-    assert learned[:3] == [lengths[:2]] * 3
+    heaviest = [made.train.lengths[at] for at in heaviest_part(made.train.lengths, made.config)]
+    assert learned[:3] == [heaviest] * 3
+    assert max(sum(batch) for batch in learned) == sum(heaviest)
     own = learned[3:]
-    assert {len(batch) for batch in own} == {2}
+    assert {len(batch) for batch in own} == {1, 2}  # steps of three rows
     per_epoch = len(lengths)
     assert sorted([n for batch in own for n in batch][:per_epoch], reverse=True) == lengths
     assert [event.name for event in events] == [
-        "train.stage.loading", "measure.longest", "measure.typical",
+        "train.stage.loading", "measure.heaviest", "measure.typical",
     ]  # fmt: skip
-    assert events[1] == Stage("measure.longest", {"rows": 2, "tokens": lengths[0]})
+    assert events[1] == Stage("measure.heaviest", {"rows": 2, "tokens": sum(heaviest)})
     assert measured.tokens_per_second > 0
     assert 0.1 < measured.peak_gib < 64
 
@@ -52,18 +55,18 @@ def test_the_longest_rows_are_learned_first_and_then_the_runs_own_steps(proposal
 def test_speed_is_tokens_over_the_time_of_the_steps(proposal, monkeypatch):
     made = proposal(batch_size=2)
     monkeypatch.setattr(measuring, "_ENOUGH_S", 5.0)
-    # The longest: begun, after the second and the third step, at the end. The run's own: begun,
+    # The heaviest: begun, after the second and the third step, at the end. The run's own: begun,
     # after the first step, which was enough, at the end.
     clock = iter([0.0, 1.0, 2.0, 2.0, 2.0, 12.0, 12.0])
     monkeypatch.setattr(measuring.time, "monotonic", lambda: next(clock))
     monkeypatch.setattr(measuring._Steps, "_step", lambda *_: None)
     speed = measure(made).tokens_per_second
-    rows, seed = made.train.rows, made.config.seed
-    first = next(measuring.steps(len(rows), per_step=2, seed=seed, total_steps=1))
-    assert speed == sum(len(rows[i].ids) for i in first) / 10
+    lengths, seed = made.train.lengths, made.config.seed
+    first = next(measuring.steps(lengths, per_step=2, seed=seed, total_steps=1))
+    assert speed == sum(lengths[at] for at in first) / 10
 
 
-def test_two_steps_over_the_longest_rows_are_enough_on_a_slow_machine(
+def test_two_steps_over_the_heaviest_batch_are_enough_on_a_slow_machine(
     proposal, learned, monkeypatch
 ):
     monkeypatch.setattr(measuring, "_ENOUGH_S", -1.0)
@@ -134,7 +137,8 @@ def test_memory_that_runs_out_names_the_rows_and_what_helps(said, refused, propo
 
     monkeypatch.setattr(measuring, "summed_loss", fail)
     made = proposal(batch_size=2)
-    longest = max(len(row.ids) for row in made.train.rows)
+    lengths = made.train.lengths
+    longest = max(lengths[at] for at in heaviest_part(lengths, made.config))
     with pytest.raises(refused) as caught:
         measure(made)
     if refused is JloraError:

@@ -13,10 +13,10 @@ import torch
 from jlora_cli.errors import JloraError
 from jlora_cli.events import Evaluated, Sampled, Saved, Stage, StepDone, Warned
 from jlora_cli.model import Placement, adapter_state, attach_adapter, load_base, read_adapter
+from jlora_cli.order import steps
 from jlora_cli.prompt import IGNORED
 from jlora_cli.run_folder import open_source
 from jlora_cli.training import checkpoints, keeping, session
-from jlora_cli.training.batches import steps
 from jlora_cli.training.loss import mean_loss
 from jlora_cli.training.session import train
 from tests.tiny_models import EOS_ID, save_tiny_model
@@ -307,9 +307,9 @@ def test_a_step_is_the_same_however_it_is_split_into_micro_batches(proposal, tmp
 def test_the_loss_of_a_step_is_the_mean_over_its_supervised_tokens(proposal, tiny_base):
     made = proposal(batch_size=2, gradient_accumulation_steps=2, max_steps=1)
     _, events = told(made)
-    (chosen,) = steps(6, per_step=4, seed=42, total_steps=1)
+    (chosen,) = steps(made.train.lengths, per_step=4, seed=42, total_steps=1)
     rows = [made.train.rows[i] for i in chosen]
-    assert len(rows) == 4
+    assert len(rows) == 3  # six rows in two steps
     base = load_base(tiny_base, Placement())  # a fresh adapter changes nothing
     expected = mean_loss(base, rows, batch_size=1, packing=True, pad_id=0)
     assert losses(events) == [pytest.approx(expected, rel=1e-6)]
@@ -353,7 +353,7 @@ def test_base_dropout_replaces_the_architectures_own(proposal, dropping_base, tm
             model=str(dropping_base), base_dropout=share, output=output, max_steps=3
         )
     told_losses = {name: losses(told(each)[1]) for name, each in made.items()}
-    (chosen,) = steps(6, per_step=2, seed=42, total_steps=1)
+    (chosen,) = steps(made["無"].train.lengths, per_step=2, seed=42, total_steps=1)
     rows = [made["無"].train.rows[i] for i in chosen]
     base = load_base(dropping_base, Placement())
     still = mean_loss(base, rows, batch_size=2, packing=True, pad_id=0)
@@ -421,14 +421,14 @@ def test_only_the_chosen_layers_get_an_adapter(proposal, tmp_path):
     assert all("query_key_value" in name for name in names)
 
 
-def test_compile_is_asked_of_the_adapted_model(proposal, monkeypatch):
+def test_compile_is_asked_of_the_decoder(proposal, monkeypatch):
     asked = []
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self: asked.append(type(self).__name__))
     made = proposal(max_steps=1)
     # Settled off on CPUs, where compiling takes longer than it saves.
     compiled = made.resolved.with_auto({"compile": (True, "")})
     record = train(dataclasses.replace(made, resolved=compiled))
-    assert asked == ["PeftModelForCausalLM"]
+    assert asked == ["GPTNeoXModel"]
     assert record["status"] == "finished"
 
 
@@ -652,7 +652,7 @@ def test_a_signal_before_the_first_step_leaves_a_checkpoint_to_begin_from(propos
 
 
 def first_rows(proposal):
-    (chosen,) = steps(6, per_step=2, seed=42, total_steps=1)
+    (chosen,) = steps(proposal.train.lengths, per_step=2, seed=42, total_steps=1)
     return [proposal.train.rows[i] for i in chosen]
 
 

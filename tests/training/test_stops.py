@@ -8,7 +8,6 @@ import math
 
 import pytest
 import torch
-from accelerate.optimizer import AcceleratedOptimizer
 from safetensors.torch import load_file, save_file
 
 from jlora_cli.errors import JloraError
@@ -123,10 +122,7 @@ def test_in_float16_a_gradient_that_overflows_at_every_scale_stops_the_run(
     # torch's own scaler, which halves at each overflow: 4, 2, and 1 is its end.
     monkeypatch.setattr(step, "summed_loss", lambda m, b: no_gradient(summed_loss(m, b)))
     run = session.prepare(Task(proposal()), World(), session.ignore, Clock())
-    scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
-    run.stepper.accelerator.scaler = scaler
-    optimizer = AcceleratedOptimizer(run.trained.optimizer.optimizer, scaler=scaler)
-    run.stepper.trained = run.trained._replace(optimizer=optimizer)
+    run.trained.precision.scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
     before = {name: t.clone() for name, t in adapter_state(run.trained.adapted).items()}
     with pytest.raises(GuardError, match="step 3 with its loss scale down at 1;"):
         run.tell(Interruption())
