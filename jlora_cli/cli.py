@@ -32,6 +32,7 @@ from jlora_cli.commands.tokens import tokens  # noqa: E402
 from jlora_cli.commands.train import train  # noqa: E402
 from jlora_cli.commands.usage import UsageError, translate  # noqa: E402
 from jlora_cli.errors import JloraError  # noqa: E402
+from jlora_cli.lean_imports import settle_libraries  # noqa: E402
 from jlora_cli.messages import say  # noqa: E402
 
 if TYPE_CHECKING:
@@ -145,6 +146,7 @@ def main() -> None:
     _speak_utf8()
     # What libraries warn of is for their developers; what a user should know is a finding.
     warnings.filterwarnings("ignore")
+    settle_libraries()
     _end_quietly_on_closed_pipe()
     sys.argv[1:] = front_options_first(sys.argv[1:])
     try:

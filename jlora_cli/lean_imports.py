@@ -1,4 +1,4 @@
-"""transformers without what only compiled or distributed runs need: for commands that only answer.
+"""transformers without what only compiled or distributed runs need: for all other commands.
 
 Before its first model, transformers 5.23 imports torch._dynamo (and with it sympy) for decorators
 that matter to compiled models only, torch.distributed.tensor for models in parts, and reads all of
@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import gc
 import importlib
+import logging
+import os
 import sys
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -26,6 +28,17 @@ _MASKS = f"{_COMPILER}._trace_wrapped_higher_order_op"
 _MODELS = "transformers.models"
 # What every model's own file imports.
 _OF_EVERY_MODEL = ("modeling_layers", "masking_utils", "activations", "generation.utils")
+
+
+def settle_libraries() -> None:
+    """Tell libraries that are not imported yet how to behave in this process.
+
+    OpenMP's threads then sleep while they wait: spinning, two of them were slower than one as soon
+    as another process wanted a core. bitsandbytes does not warn of kernels for CPUs that it would
+    fetch from a hub.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 def import_lean() -> None:

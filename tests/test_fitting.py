@@ -22,7 +22,7 @@ from tests.machines import A100, CASES, GTX1060, HOME, LAPTOP, M2, RTX3060, SERV
 # What the data, the model or the day decides; the rest is the machine's.
 LATER = {
     "template", "max_length", "warmup_steps", "lora_targets", "packing", "evaluation_steps",
-    "checkpoint_steps",
+    "checkpoint_steps", "compile",
 }  # fmt: skip
 NOTHING_ELSE = {"precision-unavailable", "quantization-unavailable"}
 

@@ -15,7 +15,8 @@ from jlora_cli.machine import Machine
 from jlora_cli.preflight import FindingError
 from jlora_cli.preparing import Rules, prepare
 from jlora_cli.prompt import IGNORED
-from jlora_cli.proposal import PACKING_PROVEN, propose
+from jlora_cli.proposal import propose
+from jlora_cli.recipe import ROWS_APART
 from tests.vocabularies import MODELS, train_pieces, write
 
 LAPTOP = Machine("Linux", "3.11.7", True, "", 2, 16.0, 8.0, 100.0)
@@ -153,7 +154,7 @@ def test_the_models_own_template_comes_first(made, make_base):
 
 
 @pytest.mark.parametrize(
-    ("architecture", "packed"), [*((name, True) for name in PACKING_PROVEN), ("bloom", False)]
+    ("architecture", "packed"), [*((name, True) for name in ROWS_APART), ("bloom", False)]
 )
 def test_packing_is_settled_by_what_is_proven(architecture, packed, made, make_base):
     proposal = made(model=make_base(model_type=architecture))

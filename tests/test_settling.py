@@ -290,21 +290,51 @@ def test_small_gpus_trade_time_for_memory(machine, expected, reason):
 
 
 @pytest.mark.parametrize(
-    ("machine", "expected", "reason"),
+    ("machine", "reason"),
     [
-        (replace(A100, system="Windows"), False, "Triton"),
-        (LAPTOP, False, "no gain was seen on a CPU"),
-        (XPU, False, "no gain was seen on a CPU"),
-        (A100, True, "--compile"),
+        (replace(A100, system="Windows"), "Triton"),
+        (LAPTOP, "no gain was seen on a CPU"),
+        (XPU, "no gain was seen on a CPU"),
+        (replace(GTX1060, system="Linux"), "Triton needs compute capability 7.0"),
+        (MI300, "has not been tried"),
     ],
 )
-def test_compile_is_left_out_where_it_cannot_be_or_does_not_pay(machine, expected, reason):
-    config, sources, found = settled(machine, compile="yes")
-    unasked, unasked_sources, _ = settled(machine)
-
-    assert (config.compile, found) == (expected, {})
+@pytest.mark.parametrize("asked", ["yes", "auto"])
+def test_compile_is_left_out_where_it_cannot_be(machine, reason, asked):
+    config, sources, found = settled(machine, compile=asked)
+    assert (config.compile, found) == (False, {})
     assert reason in sources["compile"].reason
-    assert (unasked.compile, unasked_sources["compile"].origin) == (False, "default")
+
+
+def test_where_compile_can_be_the_length_of_the_run_decides_later():
+    assert settled(A100)[0].compile == "auto"
+    assert settled(A100, compile="yes")[0].compile is True
+    assert settled(A100, compile="no")[0].compile is False
+
+
+@pytest.mark.parametrize(
+    ("machine", "options", "expected", "reason"),
+    [
+        (A100, {}, "varlen", "all rows of a pack in one kernel"),
+        (A100, {"quantization": "4bit"}, "varlen", "all rows"),
+        (A100, {"precision": "float32"}, "sdpa", "needs bfloat16 or float16"),
+        (A100, {"base_dropout": "0.1"}, "sdpa", "needs base_dropout 0"),
+        (T4, {}, "sdpa", "compute capability 8.0"),
+        (GTX1060, {}, "sdpa", "compute capability 8.0"),
+        (replace(A100, torch=replace(A100.torch, version="2.11.0")), {}, "sdpa", "torch 2.13"),
+        (replace(A100, system="Windows"), {}, "varlen", "all rows"),
+        (LAPTOP, {}, "sdpa", "row by row in torch's fused attention; "),
+        (MI300, {}, "sdpa", "needs an NVIDIA GPU"),
+    ],
+)
+def test_attention_is_one_kernel_where_the_gpu_has_it_and_row_by_row_elsewhere(
+    machine, options, expected, reason
+):
+    for asked in ("auto", "varlen"):
+        config, sources, _ = settled(machine, attention=asked, **options)
+        assert config.attention == expected
+        if asked == "auto" or expected == "sdpa":
+            assert reason in sources["attention"].reason
 
 
 def test_what_was_asked_for_is_not_settled_again():

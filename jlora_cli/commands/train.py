@@ -110,14 +110,29 @@ def _stop_refused(proposal: Proposal, *, json: bool) -> None:
 
 def _measured(proposal: Proposal) -> Proposal:
     """The same with the memory and speed of a few real steps."""
-    from jlora_cli.machine import require_training_packages
-
-    require_training_packages()
+    _import_for(proposal)
     from jlora_cli.training.measuring import measure
 
     with screen.Teller() as teller:
         peak_gib, speed = measure(proposal, teller.notify)
     return proposal.with_measured(peak_gib=peak_gib, tokens_per_second=speed)
+
+
+def _import_for(proposal: Proposal) -> None:
+    """Import torch and transformers; of them only what `proposal` needs.
+
+    Raises:
+        JloraError: a package is missing.
+    """
+    from jlora_cli.lean_imports import import_lean, spare_bitsandbytes
+    from jlora_cli.machine import require_training_packages
+
+    require_training_packages()
+    config = proposal.config
+    if config.processes == 1 and config.compile is not True:
+        import_lean()
+        if config.optimizer == "adamw":
+            spare_bitsandbytes(config.quantization)
 
 
 def _refusal(proposal: Proposal) -> JloraError:
@@ -145,9 +160,7 @@ def _pairs(texts: list[str], settings: dict[str, Any]) -> dict[str, str]:
 
 
 def _try(proposal: Proposal, trials: list[Trial], *, from_adapter: str | None, json: bool) -> None:
-    from jlora_cli.machine import require_training_packages
-
-    require_training_packages()
+    _import_for(proposal)
     from jlora_cli.training.trying import try_all
 
     output = Path(proposal.config.output or "")
@@ -172,9 +185,7 @@ def _stop_interrupted(record: dict[str, Any]) -> None:
 
 
 def _run(proposal: Proposal, *, resume: bool, from_adapter: str | None, json: bool) -> None:
-    from jlora_cli.machine import require_training_packages
-
-    require_training_packages()
+    _import_for(proposal)
     from jlora_cli.audit import stock_note
     from jlora_cli.training.session import train as run_training
 

@@ -26,6 +26,10 @@ UNKNOWN = (0, 0)  # the capability of a GPU whose driver does not tell it
 BFLOAT16_FROM, FLOAT16_FROM = (8, 0), (7, 0)
 # bitsandbytes 0.50, "Installation Guide": NF4 and the 8-bit optimizers from 6.0, LLM.int8() from
 # 7.5. It has builds for ROCm too, which nobody has tried with jlora.
+# torch.nn.attention.varlen calls FlashAttention's kernels, which begin with Ampere; 2.13 is the
+# torch whose interface was read.
+VARLEN_FROM, _VARLEN_TORCH = (8, 0), (2, 13)
+TRITON_FROM = (7, 0)  # Triton, "Compatibility": NVIDIA GPUs of compute capability 8.0; 7.x works
 _BITSANDBYTES_FROM = {"4bit": (6, 0), "8bit": (7, 5)}
 # AMD's CDNA 2 and 3 multiply bfloat16 as fast as float16 (AMD, Instinct MI200 and MI300 data
 # sheets). torch reports other AMD GPUs as capable of it too, at any speed.
@@ -68,6 +72,8 @@ def settle(resolved: Resolved, machine: Machine) -> tuple[Resolved, list[Finding
         **_settle_optimizer(config, machine),
         **_settle_speed(config, machine),
     }
+    half = precision.get("precision", (config.precision, ""))[0] != "float32"
+    reasons |= _settle_attention(config, machine, half=half)
     return resolved.with_auto(reasons), findings
 
 
@@ -196,15 +202,54 @@ def _settle_speed(config: RunConfig, machine: Machine) -> Reasons:
         reasons["workers"] = 0, say("settle.workers")
     elif config.workers and machine.system == "Windows":
         reasons["workers"] = 0, say("settle.workers_windows")
-    if config.attention == AUTO:
-        reasons["attention"] = "sdpa", say("settle.attention")
     if config.gradient_checkpointing == AUTO:
         reasons["gradient_checkpointing"] = _checkpointing(training_gpu(machine))
-    if config.compile and machine.system == "Windows":
-        reasons["compile"] = False, say("settle.compile_windows")
-    elif config.compile and training_gpu(machine) is None:
-        reasons["compile"] = False, say("settle.compile_cpu")
+    against = _against_compiling(machine) if config.compile else ""
+    if against:
+        reasons["compile"] = False, against
     return reasons
+
+
+def _against_compiling(machine: Machine) -> str:
+    """Why torch.compile is no help on this machine, as a sentence; else empty."""
+    gpu = training_gpu(machine)
+    if gpu is None:
+        return say("settle.compile_cpu")
+    if machine.system == "Windows":
+        return say("settle.compile_windows")
+    if gpu.kind != "cuda":
+        return say("settle.compile_untried", gpu=gpu.name)
+    if gpu.capability != UNKNOWN and gpu.capability < TRITON_FROM:
+        numbers = {"needed": _version(TRITON_FROM), "has": _version(gpu.capability)}
+        return say("settle.compile_old", gpu=gpu.name, **numbers)
+    return ""
+
+
+def _settle_attention(config: RunConfig, machine: Machine, *, half: bool) -> Reasons:
+    """How a row's attention is computed; what one architecture lacks is settled with it."""
+    if config.attention not in (AUTO, "varlen"):
+        return {}
+    lack = _varlen_lack(config, machine, half=half)
+    if lack:
+        return {"attention": ("sdpa", say("settle.attention_sdpa", lack=lack))}
+    if config.attention == AUTO:
+        return {"attention": ("varlen", say("settle.attention_varlen"))}
+    return {}
+
+
+def _varlen_lack(config: RunConfig, machine: Machine, *, half: bool) -> str:
+    """What the kernel for rows of all lengths lacks here, after "needs"; else empty."""
+    gpu, torch = training_gpu(machine), machine.torch
+    if gpu is None or gpu.kind != "cuda":
+        return say("settle.needs_nvidia")
+    if gpu.capability < VARLEN_FROM:
+        numbers = {"needed": _version(VARLEN_FROM), "has": _version(gpu.capability)}
+        return say("settle.needs_capability", gpu=gpu.name, **numbers)
+    if torch is None or torch.release < _VARLEN_TORCH:
+        return say("settle.needs_newer_torch", version=_version(_VARLEN_TORCH))
+    if not half:
+        return say("settle.needs_half")
+    return say("settle.needs_no_dropout") if config.base_dropout else ""
 
 
 def _checkpointing(gpu: Gpu | None) -> tuple[bool, str]:

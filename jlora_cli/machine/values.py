@@ -53,6 +53,12 @@ class TorchBuild:
     error: str | None = None
     cuda_error: str | None = None
 
+    @property
+    def release(self) -> tuple[int, ...]:
+        """Its version as numbers, (2, 13); () where it is written otherwise."""
+        numbers = self.version.split("+")[0].split(".")[:2]
+        return tuple(int(each) for each in numbers if each.isdecimal())
+
 
 @dataclass(frozen=True)
 class Trial:

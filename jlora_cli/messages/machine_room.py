@@ -208,17 +208,20 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{device} で可変長アテンションを試したところ、失敗しました: {detail}",
     ),
     "varlen-fails.consequence": (
-        "Packed rows are trained with masked attention: the same result, slower.",
-        "パッキングした行はマスク付きのアテンションで学習します。結果は同じですが、遅くなります。",
+        "Packed rows are computed one by one: the same result, slower.",
+        "パッキングした行は 1 行ずつ計算します。結果は同じですが、遅くなります。",
     ),
-    "varlen-fails.remedy": ("leave attention at auto.", "attention は auto のままにしてください。"),
+    "varlen-fails.remedy": (
+        "train with --attention sdpa.",
+        "--attention sdpa で学習してください。",
+    ),
     "variable-length.evidence": (
         "{gpu} (compute capability {capability}) is too old for variable-length attention (8.0).",
         "{gpu}（Compute Capability {capability}）は可変長アテンション（8.0 以降）に対応していません。",
     ),
     "variable-length.consequence": (
-        "Packed rows are trained with masked attention: the same result, slower.",
-        "パッキングした行はマスク付きのアテンションで学習します。結果は同じですが、遅くなります。",
+        "Packed rows are computed one by one: the same result, slower.",
+        "パッキングした行は 1 行ずつ計算します。結果は同じですが、遅くなります。",
     ),
     "variable-length.remedy": (
         "leave attention at auto.",

@@ -74,13 +74,53 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "settle.optimizer": ("the usual choice", "標準的な選択です"),
     "settle.optimizer_lack": ("{asked} needs {lack}", "{asked} には {lack}"),
     "settle.attention_eager": (
+        "{architecture} caps its scores, which no fused attention does",
+        "{architecture} はスコアに上限を設けており、融合アテンションでは計算できません",
+    ),
+    "settle.attention_unfused": (
         "{architecture} has no fused attention",
         "{architecture} には融合された注意機構がありません",
     ),
     "settle.from_adapter": ("as in {source}", "{source} と同じ設定です"),
-    "settle.attention": (
-        "torch's own attention, the fastest that is everywhere",
-        "どこでも使える中で最速の torch 標準の注意機構です",
+    "settle.attention_varlen": (
+        "all rows of a pack in one kernel of torch",
+        "パック内の全行を torch の 1 つのカーネルで計算します",
+    ),
+    "settle.attention_sdpa": (
+        "row by row in torch's fused attention; one kernel for all rows needs {lack}",
+        "torch の融合アテンションで 1 行ずつ計算します（全行を 1 つのカーネルで計算するには{lack}）",
+    ),
+    "settle.attention_masked": (
+        "{architecture} is computed as transformers has it, with a mask",
+        "{architecture} は transformers の実装（マスク付き）で計算します",
+    ),
+    "settle.needs_nvidia": ("an NVIDIA GPU", "NVIDIA の GPU が必要です"),
+    "settle.needs_newer_torch": ("torch {version} or newer", "torch {version} 以降が必要です"),
+    "settle.needs_half": ("bfloat16 or float16", "bfloat16 か float16 が必要です"),
+    "settle.needs_no_dropout": ("base_dropout 0", "base_dropout 0 が必要です"),
+    "settle.compile_untried": (
+        "torch.compile has not been tried with jlora on {gpu}",
+        "{gpu} での torch.compile は jlora で試されていません",
+    ),
+    "settle.compile_old": (
+        "Triton needs compute capability {needed}; {gpu} has {has}",
+        "Triton には Compute Capability {needed} が必要です（{gpu} は {has}）",
+    ),
+    "settle.compile_rows": (
+        "rows that are computed one by one would be compiled anew for every length",
+        "1 行ずつ計算する方式では、長さが変わるたびに再コンパイルになります",
+    ),
+    "settle.compile_quantized": (
+        "bitsandbytes' layers are not compiled",
+        "bitsandbytes の層はコンパイルされません",
+    ),
+    "settle.compile_short": (
+        "the run is too short: about {minutes} min, and compiling takes one or two",
+        "学習が約 {minutes} 分と短く、コンパイルにかかる 1〜2 分を取り戻せません",
+    ),
+    "settle.compile_pays": (
+        "the run takes about {minutes} min, of which compiling saves more than it costs",
+        "学習は約 {minutes} 分かかり、コンパイルの時間より節約の方が大きくなります",
     ),
     "settle.checkpointing_small": (
         "less memory on a GPU under {room} GiB, for one more forward pass at every step",
@@ -177,9 +217,9 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "making random weights in the shape of {model}",
         "{model} と同じ形の乱数の重みを作成中",
     ),
-    "measure.longest": (
-        "measuring memory: the {rows} longest rows, up to {tokens} tokens",
-        "メモリを測定中: 最長の {rows} 行（最大 {tokens} トークン）",
+    "measure.heaviest": (
+        "measuring memory: the heaviest batch, {rows} rows of {tokens} tokens",
+        "メモリを測定中: 最も重いバッチ（{rows} 行、{tokens} トークン）",
     ),
     "measure.typical": (
         "measuring speed over the run's first steps",
@@ -206,6 +246,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "plan.memory.logits": ("logits", "ロジット"),
     "plan.memory.rows": ("rows", "行データ"),
     "plan.memory.workspace": ("workspace", "作業領域"),
+    "plan.memory.heap": ("freed and kept", "解放後の保持分"),
     "plan.memory.loading": ("loading", "読み込み"),
     "plan.memory.total": ("total", "合計"),
 }

@@ -112,10 +112,11 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "比べるときは false にします。",
     ),
     "when.attention": (
-        "Leave it at auto. eager to rule a fused kernel out as the cause of a bad loss; it is slower "
-        "and takes more memory.",
-        "auto のままにします。損失の異常が融合カーネルのせいか切り分けるときだけ eager にします（遅く、メモリも"
-        "多く使います）。",
+        "Leave it at auto: varlen (one kernel for all rows) where the GPU has it, else sdpa (row by "
+        "row). eager to rule a fused kernel out as the cause of a bad loss; it is slower and takes "
+        "more memory.",
+        "auto のままにします（GPU が対応していれば全行を 1 つのカーネルで計算する varlen、それ以外は 1 行ずつ計算する "
+        "sdpa）。損失の異常が融合カーネルのせいか切り分けるときだけ eager にします（遅く、メモリも多く使います）。",
     ),
     "when.gradient_checkpointing": (
         "true where memory runs out: each step then computes the forward pass twice. Lower "
@@ -124,10 +125,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "下げます。",
     ),
     "when.compile": (
-        "On a GPU under Linux, for long runs: the first steps are spent compiling. Not on Windows, "
-        "not on a CPU.",
-        "Linux の GPU での長い学習向けです（最初の数ステップはコンパイルに時間がかかります）。"
-        "Windows と CPU では使いません。",
+        "Leave it at auto: on for runs of more than about twenty minutes on a CUDA GPU under Linux, "
+        "because the first steps are spent compiling.",
+        "auto のままにします。最初の数ステップがコンパイルに費やされるため、Linux の CUDA GPU で約 20 分を超える"
+        "学習でだけ有効になります。",
     ),
     "when.workers": (
         "Leave it at auto, which is 0: rows are encoded before the run starts.",

@@ -3,8 +3,8 @@
 `train --dry-run` shows a proposal; `train` shows it and hands it to the training session.
 """
 
-from jlora_cli.proposal.making import PACKING_PROVEN, propose
+from jlora_cli.proposal.making import propose
 from jlora_cli.proposal.trials import Trial, make_trials
 from jlora_cli.proposal.values import Preview, Proposal
 
-__all__ = ["PACKING_PROVEN", "Preview", "Proposal", "Trial", "make_trials", "propose"]
+__all__ = ["Preview", "Proposal", "Trial", "make_trials", "propose"]

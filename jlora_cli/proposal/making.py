@@ -20,7 +20,7 @@ from jlora_cli.preparing import DEMO_VALIDATION, find_validation, load_data
 from jlora_cli.profile import check_fit, choose_profile, load_profile
 from jlora_cli.prompt import Prompter, choose_template, differs_from_own, format_for
 from jlora_cli.proposal.values import Proposal, judge
-from jlora_cli.recipe import ATTENTION_LAYERS, attention_layers
+from jlora_cli.recipe import ATTENTION_LAYERS, ROWS_APART, attention_layers
 from jlora_cli.run_folder import (
     ADAPTER_CONFIG,
     choose_output,
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     from jlora_cli.machine import Machine
     from jlora_cli.profile import Profile
     from jlora_cli.prompt import EncodedRows
-
-# Packed rows equal padded ones, and a test proves it, for these architectures.
-PACKING_PROVEN = ("gpt2", "gpt_neox", "llama", "mistral", "qwen2", "qwen3", "gemma2")
 
 
 def propose(
@@ -158,9 +155,10 @@ def _settle_rest(resolved: Resolved, shape: Shape, template: str, profile: Profi
     config = resolved.config
     reasons: dict[str, tuple[object, str]] = {}
     if config.packing == "auto":
-        proven = shape.model_type in PACKING_PROVEN
+        proven = shape.model_type in ROWS_APART
         key = "settle.packing_on" if proven else "settle.packing_off"
         reasons["packing"] = proven, say(key, architecture=shape.model_type)
+    reasons |= _settle_kernel(config.attention, shape)
     reasons |= _settle_targets(resolved, shape.model_type, profile)
     if config.template == "auto":
         key = "settle.template_model" if template == "model" else "settle.template_rows"
@@ -169,6 +167,16 @@ def _settle_rest(resolved: Resolved, shape: Shape, template: str, profile: Profi
         output = choose_output(None, config.model or "")
         reasons["output"] = str(output), say("settle.output")
     return resolved.with_auto(reasons)
+
+
+def _settle_kernel(attention: str, shape: Shape) -> dict[str, tuple[object, str]]:
+    """The attention that the architecture has, where that is not what the machine would have."""
+    named = {"architecture": shape.model_type}
+    if shape.soft_capped and attention != "eager":
+        return {"attention": ("eager", say("settle.attention_eager", **named))}
+    if shape.model_type not in ROWS_APART and attention == "varlen":
+        return {"attention": ("sdpa", say("settle.attention_masked", **named))}
+    return {}
 
 
 def _settle_targets(

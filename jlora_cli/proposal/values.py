@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jlora_cli import preflight
 from jlora_cli.audit import stock_parity
-from jlora_cli.config import FIELDS, Resolved, parse_options
+from jlora_cli.config import FIELDS, Resolved, parse_options, training_gpu
 from jlora_cli.errors import refuse
-from jlora_cli.plan import Plan, make_plan, settle_for_data
+from jlora_cli.plan import Plan, epochs_of, make_plan, settle_compile, settle_for_data
 from jlora_cli.prompt import Prompter
+from jlora_cli.recipe import ROWS_APART
 from jlora_cli.run_folder import RECORD, in_use, read_record
 
 if TYPE_CHECKING:
@@ -163,6 +164,14 @@ def judge(
     """`draft` settled to the last setting, its plan, and what preflight finds in it."""
     held_out = len(material.validation.rows)
     resolved = settle_for_data(draft, rows=len(material.train.rows), validation_rows=held_out)
+    config, shape = resolved.config, material.shape
+    resolved = settle_compile(
+        resolved,
+        parameters=shape.parameters,
+        tokens=round(sum(material.train.lengths) * epochs_of(config, len(material.train.rows))),
+        apart=shape.model_type in ROWS_APART,
+        possible=training_gpu(machine) is not None,
+    )
     config = resolved.config
     plan = make_plan(
         config,
