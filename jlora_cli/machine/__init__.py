@@ -18,6 +18,7 @@ from jlora_cli.machine.install import (
     requirements,
 )
 from jlora_cli.machine.nvidia import parse_nvidia_smi
+from jlora_cli.machine.nvml import LoadMeter
 from jlora_cli.machine.reading import read_machine
 from jlora_cli.machine.required import require_training_packages
 from jlora_cli.machine.surroundings import home_folder
@@ -38,6 +39,7 @@ __all__ = [
     "Gpu",
     "GpuProcess",
     "Hub",
+    "LoadMeter",
     "Machine",
     "TorchBuild",
     "Trial",
