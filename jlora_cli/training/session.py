@@ -22,6 +22,7 @@ from jlora_cli.training import checkpoints
 from jlora_cli.training.batches import steps
 from jlora_cli.training.checkpoints import Trained
 from jlora_cli.training.fitting import MicroBatch
+from jlora_cli.training.gauge import Gauge
 from jlora_cli.training.guard import Guard, GuardError, check_result
 from jlora_cli.training.interruption import Interruption
 from jlora_cli.training.keeping import Keeper
@@ -172,8 +173,9 @@ class Run:
             micro_batch=self.micro_batch,
             world=self.world,
         )
-        per_epoch = math.ceil(len(self.proposal.train.rows) / rows_per_step(self.config))
-        self.trend = Trend(self.config, per_epoch=per_epoch, total=self.total_steps)
+        self.per_epoch = math.ceil(len(self.proposal.train.rows) / rows_per_step(self.config))
+        self.trend = Trend(self.config, per_epoch=self.per_epoch, total=self.total_steps)
+        self.gauge = Gauge(self.trained.adapted.device)
 
     def restore(self, checkpoint: Path) -> None:
         """Put everything back as `checkpoint` has it; what was logged after it is forgotten."""
@@ -256,13 +258,28 @@ class Run:
         rate = float(self.trained.scheduler.get_last_lr()[0])
         taken = self.stepper.take(number, rows)
         seconds, tokens = time.monotonic() - before, sum(len(row.ids) for row in rows)
-        progress.note(number, taken, tokens=tokens, seconds=seconds)
+        progress.note(number, taken, rows=len(rows), tokens=tokens, seconds=seconds)
         self.micro_batch.watch(number, seconds=seconds, tokens=tokens)
-        speed = progress.tokens / max(progress.seconds, 1e-9)
-        left = progress.seconds / number * (self.total_steps - number)
-        event = StepDone(number, self.total_steps, taken.loss, rate, speed, left)
+        event = self._told(taken.loss, rate)
         self.keeper.log("step", event, kept=number % self.config.logging_steps == 0)
         self._judge()
+
+    def _told(self, loss: float, rate: float) -> StepDone:
+        """The step that was just taken, with how fast the run goes and what it takes."""
+        progress, total = self.progress, self.total_steps
+        spent = max(progress.seconds, 1e-9)
+        return StepDone(
+            progress.step,
+            total,
+            loss,
+            rate,
+            tokens_per_second=progress.tokens / spent,
+            seconds_left=spent / progress.step * (total - progress.step),
+            seconds=spent,
+            epoch=round(progress.step / self.per_epoch, 4),
+            rows_per_second=progress.rows / spent,
+            **self.gauge.read(),
+        )
 
     def _judge(self) -> None:
         """Say once where the loss does not fall."""
