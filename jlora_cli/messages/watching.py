@@ -1,4 +1,4 @@
-"""What a person may read on the screen while a run goes on."""
+"""What a person may read on the screen while a run goes on, and of the loggers that it tells."""
 
 MESSAGES: dict[str, tuple[str, str]] = {
     "screen.step": ("step {value}", "ステップ {value}"),
@@ -35,5 +35,27 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "screen.saved": (
         "  checkpoint of step {step}: {path}",
         "  ステップ {step} のチェックポイント: {path}",
+    ),
+    "logger.missing": (
+        "--report-to needs packages that are not installed: {names}",
+        "--report-to に必要なパッケージがありません: {names}",
+    ),
+    "logger.missing.fix": ("{line}", "{line}"),
+    "logger.no_access": (
+        "Weights & Biases cannot be reported to: {problem}",
+        "Weights & Biases に記録できません: {problem}",
+    ),
+    "logger.no_access.fix": (
+        "log in with `wandb login` or set WANDB_API_KEY; with WANDB_MODE=offline the logs stay in "
+        "the run folder",
+        "`wandb login` でログインするか WANDB_API_KEY を設定してください。WANDB_MODE=offline なら"
+        "ログは実行フォルダーに残ります",
+    ),
+    "logger.stage": ("curves for {name}: {where}", "{name} の記録先: {where}"),
+    "logger.lost": (
+        "{name} failed and is left out from here on: {problem}. The run goes on; metrics.jsonl "
+        "holds the same figures",
+        "{name} でエラーが起きたため、以後は記録しません: {problem}。学習は続けます。"
+        "同じ値は metrics.jsonl にあります",
     ),
 }

@@ -28,6 +28,7 @@ from jlora_cli.training.interruption import Interruption
 from jlora_cli.training.keeping import Keeper
 from jlora_cli.training.launch import Task
 from jlora_cli.training.loading import Shelf, as_loaded, go_on_from, load
+from jlora_cli.training.loggers import Loggers, require_access
 from jlora_cli.training.loss import total_loss
 from jlora_cli.training.optimizer import make_optimizer, make_scheduler
 from jlora_cli.training.processes import gathered
@@ -60,6 +61,7 @@ def train(
         JloraError: the run cannot start, and nothing was written; or it had to be stopped, and
             what was reached is saved.
     """
+    require_access(proposal.config.report_to)
     task, clock = Task(proposal, resume, from_adapter), Clock()
     count = int(proposal.config.processes)
     if count > 1:
@@ -144,7 +146,8 @@ def prepare(
     scheduler = make_scheduler(optimizer, config, proposal.plan.optimizer_steps)
     trained = Trained(adapted, optimizer, scheduler)
     proposal = as_loaded(proposal, adapted)
-    run = Run(Keeper(proposal, identity, trained, accelerator, world, notify, clock))
+    loggers = Loggers(config.report_to if world.leads else (), notify)
+    run = Run(Keeper(proposal, identity, trained, accelerator, world, notify, clock, loggers))
     if world.leads:
         make_run_folder(output)
     if checkpoint is not None:
@@ -189,6 +192,7 @@ class Run:
 
     def tell(self, interruption: Interruption) -> dict[str, Any]:
         """From the first answers to the finished record."""
+        self.keeper.open_loggers(self.progress.step)
         if self.progress.step == 0 and interruption.signal is None:
             self.keeper.sample("before", 0)
         self.notify(Stage("train.stage.training", {"steps": self.total_steps}))
