@@ -23,7 +23,12 @@ class Typed:
 
 @dataclass(frozen=True)
 class StepDone:
-    """One optimizer step. `loss` is the mean over the supervised tokens of the step."""
+    """One optimizer step. `loss` is the mean over the supervised tokens of the step.
+
+    Speeds are those of the run so far; `seconds` is what its steps took. `memory_gib` is the peak
+    so far, of the GPU's allocations or else of the process. `gpu_utilisation` (per cent) and
+    `gpu_watts` are of the GPU that trains, at the moment; None where nothing tells them.
+    """
 
     step: int
     total_steps: int
@@ -31,6 +36,12 @@ class StepDone:
     learning_rate: float
     tokens_per_second: float
     seconds_left: float
+    seconds: float = 0.0
+    epoch: float = 0.0
+    rows_per_second: float = 0.0
+    memory_gib: float | None = None
+    gpu_utilisation: float | None = None
+    gpu_watts: float | None = None
 
 
 @dataclass(frozen=True)

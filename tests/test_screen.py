@@ -15,6 +15,7 @@ from jlora_cli.errors import JloraError
 from jlora_cli.events import Answered, Evaluated, Sampled, Saved, Stage, StepDone, Warned
 from jlora_cli.finding import Finding
 from jlora_cli.messages import use_language
+from jlora_cli.screen.terminal import error_console
 
 # What rich would change: an emoji code, markup, closing markup, a tab, a control character.
 VERBATIM = ":cat: [bold]太字[/bold] [INST]髙﨑𠮷[/INST]\tｶﾞＡ１🐈 \x07\r\nend [/red]"
@@ -53,7 +54,8 @@ def terminal(monkeypatch):
 
 
 def step(number, total):
-    return StepDone(number, total, 1.23456, 2e-4, 1234.5, 75.4)
+    speeds = {"tokens_per_second": 1234.5, "rows_per_second": 12.34}
+    return StepDone(number, total, 1.23456, 2e-4, **speeds, seconds_left=75.4)
 
 
 # -- texts ----------------------------------------------------------------------------------------
@@ -301,8 +303,8 @@ def test_without_a_terminal_every_event_is_a_plain_line(capsys):
     assert written.out == ""
     assert written.err.splitlines() == [
         "• training, 2 steps",
-        "  step 1/2  loss 1.2346  lr 2.00e-04  1,234 tokens/s  1:15 left",
-        "  step 2/2  loss 1.2346  lr 2.00e-04  1,234 tokens/s  1:15 left",
+        "  step 1/2  loss 1.2346  lr 2.00e-04  12.3 rows/s  1,234 tokens/s  1:15 left",
+        "  step 2/2  loss 1.2346  lr 2.00e-04  12.3 rows/s  1,234 tokens/s  1:15 left",
         "  validation after step 2: loss 0.3400",
         "  checkpoint of step 2: runs/髙﨑/step-000002",
         "  answer after step 2: 名前は 何ですか？ → "
@@ -333,7 +335,8 @@ def test_a_new_stage_counts_from_the_start(capsys):
     assert capsys.readouterr().err.splitlines()[-1] == "  answers 2/40"
 
 
-def test_on_a_terminal_one_line_lives_and_goes(terminal):
+def test_on_a_small_terminal_one_line_lives_and_goes(terminal, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     shown = terminal()
     with screen.Teller() as teller:
         teller.notify(step(1, 2))
@@ -341,10 +344,123 @@ def test_on_a_terminal_one_line_lives_and_goes(terminal):
         teller.notify(step(2, 2))
     written = shown.getvalue()
 
-    assert "1/2  loss 1.2346" in written
+    assert "━\x1b[0m  loss 1.2346  12.3 rows/s  1,234 tokens/s  1:15 left" in written
     assert "途中の警告 :cat:" in written
-    assert "\x1b[?25l" in written  # the cursor was hidden
+    assert "╭" not in written
+    assert written.startswith("\x1b[?25l")  # the cursor was hidden
     assert written.rindex("\x1b[?25h") > written.rindex("loss")  # and is back
+    assert screens_last_line(written) == ""
+
+
+def screens_last_line(written):
+    """What stands on the last line after everything was written: what no erasure followed."""
+    return re.split(r"\x1b\[2K", written)[-1]
+
+
+def test_a_panel_lives_on_a_large_terminal(terminal, monkeypatch):
+    monkeypatch.setenv("LINES", "40")
+    shown = terminal()
+    with screen.Teller() as teller:
+        teller.notify(step(1, 2))
+        teller.notify(Evaluated(1, 2.5))
+        screen.note("[INST] :cat: [/INST]")
+        teller.notify(step(2, 2))
+    written = shown.getvalue()
+
+    assert "step 2/2" in written
+    assert "╭" in written
+    assert "2.5000" in written
+    assert "[INST] :cat: [/INST]\n" in written
+    assert written.rindex("\x1b[?25h") > written.rindex("╰")
+    assert screens_last_line(written) == ""
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, ValueError])
+def test_a_terminal_is_left_clean_whatever_ends_the_work(terminal, stop):
+    shown = terminal()
+
+    def work():
+        with screen.Teller() as teller:
+            teller.notify(step(1, 2))
+            raise stop
+
+    with pytest.raises(stop):
+        work()
+
+    assert screens_last_line(shown.getvalue()) == ""
+    assert shown.getvalue().rindex("\x1b[?25h") > shown.getvalue().rindex("\x1b[?25l")
+    assert sys.stderr is shown
+
+
+def test_a_stage_puts_away_what_was_drawn_before_it(terminal):
+    shown = terminal()
+    with screen.Teller() as teller:
+        teller.notify(step(2, 2))
+        teller.notify(Stage("train.stage.sample_after", {"count": 3}))
+        before = shown.getvalue()
+        teller.notify(Answered(1, 3))
+        teller.notify(Answered(3, 3))
+        done = shown.getvalue()
+        screen.note("終わり")
+
+    assert before.endswith("\x1b[2K• 3 answers after training\n")
+    assert "answers 3/3" in done.removeprefix(before)
+    assert shown.getvalue().removeprefix(done) == "終わり\n"
+
+
+def test_nothing_is_drawn_before_there_is_progress(terminal):
+    shown = terminal()
+    with screen.Teller() as teller:
+        teller.notify(Stage("train.stage.training", {"steps": 2}))
+
+    assert shown.getvalue() == "• training, 2 steps\n"
+
+
+@pytest.mark.parametrize(("name", "value"), [("TERM", "dumb"), ("TTY_COMPATIBLE", "0")])
+def test_a_terminal_that_cannot_draw_gets_plain_lines(terminal, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    shown = terminal()
+    with screen.Teller() as teller:
+        teller.notify(step(2, 2))
+
+    assert shown.getvalue().startswith("  step 2/2  loss 1.2346")
+    assert "\x1b" not in shown.getvalue()
+
+
+def test_forced_colours_do_not_draw_into_a_pipe(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with screen.Teller() as teller:
+        teller.notify(step(2, 2))
+
+    assert capsys.readouterr().err.startswith("  step 2/2  loss 1.2346")
+
+
+def test_a_panel_has_no_colours_where_none_are_wanted(terminal, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    shown = terminal()
+    with screen.Teller() as teller:
+        teller.notify(step(1, 2))
+
+    codes = set(re.findall(r"\x1b\[([\d;]*)m", shown.getvalue()))
+    assert "╭" in shown.getvalue()
+    assert codes <= {"0", "1", "2"}  # plain, bold, dim
+
+
+def test_a_terminal_that_became_narrower_is_cleared_of_folded_lines(terminal, monkeypatch):
+    shown = terminal()
+    with screen.Teller() as teller:
+        teller.notify(step(1, 2))
+        teller._live.refresh()
+        wide = shown.getvalue()
+        error_console().size = (40, 25)
+        teller._live.refresh()
+        more = shown.getvalue().removeprefix(wide)
+
+    # 13 lines of 100 cells are three rows each on 40 columns: two more than rich goes up by itself.
+    up = re.match(r"\r\x1b\[2K(?:\x1b\[1A\x1b\[2K)*", more)[0].count("\x1b[1A")
+    assert wide.count("\n") == 13 - 1
+    assert up == 13 * 2
+    assert "step 1/2  loss 1.2346" in more
 
 
 def test_data_written_during_a_live_line_stays_on_stdout(terminal, capfd):
@@ -373,7 +489,7 @@ def test_events_are_told_in_japanese(capsys):
         teller.notify(step(2, 2))
 
     assert capsys.readouterr().err == (
-        "  ステップ 2/2  損失 1.2346  学習率 2.00e-04  1,234 トークン/秒  残り 1:15\n"
+        "  ステップ 2/2  損失 1.2346  学習率 2.00e-04  12.3 行/秒  1,234 トークン/秒  残り 1:15\n"
     )
 
 

@@ -55,7 +55,7 @@ PANELS: dict[str, tuple[str, ...]] = {
     "regularization": ("base_dropout", "neftune_alpha", "seed"),
     "saving": (
         *("evaluation_steps", "checkpoint_steps", "keep_checkpoints", "logging_steps"),
-        *("sample_prompts", "sample_steps"),
+        *("sample_prompts", "sample_steps", "report_to"),
     ),
 }
 

@@ -27,6 +27,7 @@ class Kind(NamedTuple):
 
 
 SHORTEST = 8  # tokens: what `max_length` takes at least
+LOGGERS = ("tensorboard", "wandb")
 _MOST = 2**32 - 1  # of whole numbers: what every library takes as a seed
 
 
@@ -89,6 +90,13 @@ def _parse_texts(raw: object) -> tuple[str, ...]:
     return _parse_names([raw] if isinstance(raw, str) else raw)
 
 
+def _parse_loggers(raw: object) -> tuple[str, ...]:
+    """Their names once each; "none", as in other tools, and an empty list are none."""
+    if raw is None or raw == [] or str(raw).lower() in ("none", "null"):
+        return ()
+    return tuple(dict.fromkeys(_one_of(LOGGERS, name) for name in _parse_names(raw)))
+
+
 def _parse_switch(raw: object) -> bool:
     words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
     if isinstance(raw, bool):
@@ -101,6 +109,7 @@ def _parse_switch(raw: object) -> bool:
 TEXT = Kind("text", _parse_text)
 NAMES = Kind("names", _parse_names)
 TEXTS = Kind("texts", _parse_texts)
+LOGGER_NAMES = Kind("|".join(LOGGERS), _parse_loggers)
 SWITCH = Kind("switch", _parse_switch)
 AUTO_SWITCH = Kind("true|false", _parse_switch, auto=True)
 
@@ -155,6 +164,7 @@ class RunConfig:
     train_on: str = _setting("all", _choice("all", "last"))
     sample_prompts: tuple[str, ...] = _setting((), TEXTS)
     sample_steps: int | None = _setting(None, _int())
+    report_to: tuple[str, ...] = _setting((), LOGGER_NAMES)
     output: str | None = _setting(None, TEXT)
 
 

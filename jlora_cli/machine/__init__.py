@@ -18,8 +18,9 @@ from jlora_cli.machine.install import (
     requirements,
 )
 from jlora_cli.machine.nvidia import parse_nvidia_smi
+from jlora_cli.machine.nvml import LoadMeter
 from jlora_cli.machine.reading import read_machine
-from jlora_cli.machine.required import require_training_packages
+from jlora_cli.machine.required import require_logger_packages, require_training_packages
 from jlora_cli.machine.surroundings import home_folder
 from jlora_cli.machine.values import (
     Conflict,
@@ -38,6 +39,7 @@ __all__ = [
     "Gpu",
     "GpuProcess",
     "Hub",
+    "LoadMeter",
     "Machine",
     "TorchBuild",
     "Trial",
@@ -54,6 +56,7 @@ __all__ = [
     "read_machine",
     "reinstall_line",
     "repair_torch",
+    "require_logger_packages",
     "require_training_packages",
     "requirements",
 ]

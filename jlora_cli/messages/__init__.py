@@ -28,6 +28,7 @@ from jlora_cli.messages import (
     sources,
     tokenizer,
     training,
+    watching,
     when,
 )
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 AREAS = (
     *(commands, settings, profiles, data, tokenizer, audit, machine, plan, findings, live),
-    *(training, sources, merge, infer, chat, evaluate, report, when),
+    *(training, watching, sources, merge, infer, chat, evaluate, report, when),
 )
 LANGUAGES = ("en", "ja")
 CATALOGUE: dict[str, tuple[str, str]] = {

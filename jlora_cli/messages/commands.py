@@ -256,24 +256,6 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "screen.remedy": ("→", "→"),
     "screen.trained": ("trained", "学習対象"),
     "screen.masked": ("only read", "読むだけ"),
-    "screen.step": ("step", "ステップ"),
-    "screen.answers": ("answers", "回答"),
-    "screen.step_state": (
-        "{step}/{total}  loss {loss}  lr {rate}  {speed} tokens/s  {left} left",
-        "{step}/{total}  損失 {loss}  学習率 {rate}  {speed} トークン/秒  残り {left}",
-    ),
-    "screen.evaluated": (
-        "  validation after step {step}: loss {loss}",
-        "  ステップ {step} 時点の検証損失: {loss}",
-    ),
-    "screen.sampled": (
-        "  answer after step {step}: {prompt} → {answer}",
-        "  ステップ {step} 時点の回答: {prompt} → {answer}",
-    ),
-    "screen.saved": (
-        "  checkpoint of step {step}: {path}",
-        "  ステップ {step} のチェックポイント: {path}",
-    ),
     "profiles.usage": (
         "`profiles` takes list, or show and a name",
         "`profiles` は list か show 名前 です",

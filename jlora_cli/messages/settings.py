@@ -136,5 +136,9 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Answer them every so many steps too.",
         "学習中にも回答させる間隔（ステップ）。",
     ),
+    "setting.report_to": (
+        "Draw curves elsewhere too (both: with a comma between).",
+        "他のツールにも記録します（両方はコンマ区切り）。",
+    ),
     "setting.output": ("The run folder.", "実行フォルダー。"),
 }

@@ -151,6 +151,15 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "classification.",
         "少ないデータで対話の文体を学ぶなら 5（NEFTune、Jain ほか 2023）。厳密な書式・事実・分類では 0。",
     ),
+    "when.report_to": (
+        "tensorboard for files in RUN/tensorboard that `tensorboard --logdir` shows on this machine; "
+        "wandb for a page of Weights & Biases, to which figures and settings are sent (no text of "
+        "the rows; WANDB_MODE=offline sends nothing). Without it, metrics.jsonl holds the same "
+        "figures.",
+        "tensorboard は RUN/tensorboard に記録し、`tensorboard --logdir` で手元で見られます。wandb は "
+        "Weights & Biases に数値と設定を送ります（データの文章は送らず、WANDB_MODE=offline なら何も"
+        "送りません）。指定しなくても、同じ値が metrics.jsonl に残ります。",
+    ),
     "when.evaluation_steps": (
         "auto is once an epoch; a number where one epoch takes hours.",
         "auto は 1 エポックごとです。1 エポックに何時間もかかるなら数を指定します。",

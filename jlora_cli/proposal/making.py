@@ -13,6 +13,7 @@ from jlora_cli.config import Resolved, parse_options, resolve, settle
 from jlora_cli.errors import refuse
 from jlora_cli.finding import found
 from jlora_cli.hub import DEMO, find_model, is_here
+from jlora_cli.machine import require_logger_packages
 from jlora_cli.memory import longest_that_fits
 from jlora_cli.messages import say
 from jlora_cli.plan import settle_max_length
@@ -52,6 +53,7 @@ def propose(
     """
     chosen, why = choose_profile(profile, machine)
     resolved = resolve(chosen.resolved_values(), parse_options(options))
+    require_logger_packages(resolved.config.report_to)
     resolved, findings = settle(resolved, machine)
     findings += check_fit(chosen.name, machine)
     base = _open_base(resolved.config.model)

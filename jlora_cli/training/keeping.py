@@ -10,9 +10,10 @@ from jlora_cli.events import Sampled, Saved, Stage
 from jlora_cli.report import write_report
 from jlora_cli.run_folder import RECORD, append_json, write_json
 from jlora_cli.training import checkpoints
+from jlora_cli.training.loggers import shown_config
 from jlora_cli.training.randomness import random_state
 from jlora_cli.training.record import build_card, build_record
-from jlora_cli.training.saving import keep_rows, sample_answers, save_adapter
+from jlora_cli.training.saving import keep_rows, last_step, sample_answers, save_adapter
 
 if TYPE_CHECKING:
     import torch
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from jlora_cli.events import Evaluated, Notify, StepDone
     from jlora_cli.proposal import Proposal
     from jlora_cli.training.checkpoints import Trained
+    from jlora_cli.training.loggers import Loggers
     from jlora_cli.training.processes import World
     from jlora_cli.training.record import Clock, Identity, Progress
 
@@ -36,6 +38,7 @@ class Keeper:
     world: World
     notify: Notify
     clock: Clock
+    loggers: Loggers
 
     @property
     def output(self) -> Path:
@@ -43,15 +46,21 @@ class Keeper:
         return Path(self.proposal.config.output or "")
 
     def log(self, kind: str, event: StepDone | Evaluated, *, kept: bool = True) -> None:
-        """Tell `event`, and keep it in the metrics."""
+        """Tell `event`, and keep it in the metrics and the curves."""
         self.notify(event)
         if kept and self.world.leads:
             append_json(self.output / METRICS, {"kind": kind, **asdict(event)})
+            self.loggers.log(event)
+
+    def open_loggers(self, step: int) -> None:
+        """Begin the curves, or go on with them after `step`."""
+        self.loggers.open(self.output, shown_config(self.proposal.resolved), step=step)
 
     def forget_after(self, step: int) -> None:
         """Take out of metrics and samples what a resumed run will do again."""
         if not self.world.leads:
             return
+        self.loggers.known = last_step(self.output / METRICS)
         keep_rows(self.output / METRICS, lambda row: row["step"] <= step)
         # A run that begins anew answers anew; every run answers at its end.
         keep_rows(
@@ -109,4 +118,5 @@ class Keeper:
             if status == "finished":
                 write_report(self.output, record)
             write_json(self.output / RECORD, record)
+            self.loggers.close()
         return record

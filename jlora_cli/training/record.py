@@ -53,6 +53,7 @@ class Progress:
     """How far a run is; what a checkpoint must remember besides tensors."""
 
     step: int = 0
+    rows: int = 0
     tokens: int = 0
     seconds: float = 0.0
     best_loss: float | None = None
@@ -66,9 +67,10 @@ class Progress:
     micro_batch_size: int | None = None
     findings: list[dict[str, str]] = field(default_factory=list)
 
-    def note(self, step: int, taken: Taken, *, tokens: int, seconds: float) -> None:
-        """A step was taken over so many tokens in so many seconds."""
+    def note(self, step: int, taken: Taken, *, rows: int, tokens: int, seconds: float) -> None:
+        """A step was taken over so many rows and tokens in so many seconds."""
         self.step = step
+        self.rows += rows
         self.tokens += tokens
         self.seconds += seconds
         self.losses.append(taken.loss)

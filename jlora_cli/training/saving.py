@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from safetensors.torch import save_file
@@ -113,12 +114,18 @@ def keep_rows(path: Path, wanted: Callable[[dict[str, Any]], bool]) -> None:
     """Keep the rows of a JSONL file that are `wanted`; a line that was cut off is not one."""
     if not path.is_file():
         return
-    kept = []
+    write_whole(path, "".join(line for line, row in _rows(path) if wanted(row)))
+
+
+def last_step(path: Path) -> int:
+    """The last step that a metrics file knows of; 0 where there is none."""
+    return max((row["step"] for _, row in _rows(path)), default=0)
+
+
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(line, row) of a JSONL file that may not be there, or end in the middle of a line."""
+    if not path.is_file():
+        return
     for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if wanted(row):
-            kept.append(line + "\n")
-    write_whole(path, "".join(kept))
+        with suppress(ValueError):
+            yield line + "\n", json.loads(line)

@@ -24,11 +24,13 @@ from jlora_cli.training import checkpoints
 from jlora_cli.training.attention import uncompiled
 from jlora_cli.training.checkpoints import Trained
 from jlora_cli.training.fitting import MicroBatch
+from jlora_cli.training.gauge import Gauge
 from jlora_cli.training.guard import Guard, GuardError, check_result
 from jlora_cli.training.interruption import Interruption
 from jlora_cli.training.keeping import Keeper
 from jlora_cli.training.launch import Task
 from jlora_cli.training.loading import Shelf, as_loaded, go_on_from, load
+from jlora_cli.training.loggers import Loggers, require_access
 from jlora_cli.training.loss import total_loss
 from jlora_cli.training.optimizer import make_optimizer, make_scheduler
 from jlora_cli.training.processes import gathered
@@ -63,6 +65,7 @@ def train(
         JloraError: the run cannot start, and nothing was written; or it had to be stopped, and
             what was reached is saved.
     """
+    require_access(proposal.config.report_to)
     task, clock = Task(proposal, resume, from_adapter), Clock()
     count = int(proposal.config.processes)
     if count > 1:
@@ -147,7 +150,8 @@ def prepare(
     scheduler = make_scheduler(optimizer, config, proposal.plan.optimizer_steps)
     trained = Trained(adapted, optimizer, scheduler, precision)
     proposal = as_loaded(proposal, adapted)
-    run = Run(Keeper(proposal, identity, trained, world, notify, clock))
+    loggers = Loggers(config.report_to if world.leads else (), notify)
+    run = Run(Keeper(proposal, identity, trained, world, notify, clock, loggers))
     if world.leads:
         make_run_folder(output)
     if checkpoint is not None:
@@ -176,8 +180,9 @@ class Run:
             world=self.world,
             filled_to=self._filled_to(),
         )
-        per_epoch = math.ceil(len(self.proposal.train.rows) / rows_per_step(self.config))
-        self.trend = Trend(self.config, per_epoch=per_epoch, total=self.total_steps)
+        self.per_epoch = math.ceil(len(self.proposal.train.rows) / rows_per_step(self.config))
+        self.trend = Trend(self.config, per_epoch=self.per_epoch, total=self.total_steps)
+        self.gauge = Gauge(self.trained.adapted.device)
 
     def _filled_to(self) -> int:
         """The tokens that a pack is filled up to, where kernels are compiled for one shape."""
@@ -199,6 +204,7 @@ class Run:
 
     def tell(self, interruption: Interruption) -> dict[str, Any]:
         """From the first answers to the finished record."""
+        self.keeper.open_loggers(self.progress.step)
         if self.progress.step == 0 and interruption.signal is None:
             self.keeper.sample("before", 0)
         self.notify(Stage("train.stage.training", {"steps": self.total_steps}))
@@ -268,13 +274,28 @@ class Run:
         rate = float(self.trained.scheduler.get_last_lr()[0])
         taken = self.stepper.take(number, rows)
         seconds, tokens = time.monotonic() - before, sum(len(row.ids) for row in rows)
-        progress.note(number, taken, tokens=tokens, seconds=seconds)
+        progress.note(number, taken, rows=len(rows), tokens=tokens, seconds=seconds)
         self.micro_batch.watch(number, seconds=seconds, tokens=tokens)
-        speed = progress.tokens / max(progress.seconds, 1e-9)
-        left = progress.seconds / number * (self.total_steps - number)
-        event = StepDone(number, self.total_steps, taken.loss, rate, speed, left)
+        event = self._told(taken.loss, rate)
         self.keeper.log("step", event, kept=number % self.config.logging_steps == 0)
         self._judge()
+
+    def _told(self, loss: float, rate: float) -> StepDone:
+        """The step that was just taken, with how fast the run goes and what it takes."""
+        progress, total = self.progress, self.total_steps
+        spent = max(progress.seconds, 1e-9)
+        return StepDone(
+            progress.step,
+            total,
+            loss,
+            rate,
+            tokens_per_second=progress.tokens / spent,
+            seconds_left=spent / progress.step * (total - progress.step),
+            seconds=spent,
+            epoch=round(progress.step / self.per_epoch, 4),
+            rows_per_second=progress.rows / spent,
+            **self.gauge.read(),
+        )
 
     def _judge(self) -> None:
         """Say once where the loss does not fall."""

@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from jlora_cli.machine import Gpu, GpuProcess, nvidia, nvml, parse_nvidia_smi
+from jlora_cli.machine import Gpu, GpuProcess, LoadMeter, nvidia, nvml, parse_nvidia_smi
 from jlora_cli.machine.nvidia import Smi
 from tests.smi_pages import PAGES
 
@@ -201,3 +201,77 @@ def test_nvml_without_driver_or_library_is_nothing(monkeypatch):
     # 9: NVML_ERROR_DRIVER_NOT_LOADED
     monkeypatch.setattr(nvml.ctypes, "CDLL", lambda name: a_library(init=9))
     assert nvml.ask_nvml() == nothing
+
+
+# -- the load of one GPU ---------------------------------------------------------------------------
+
+
+def a_busy_library(monkeypatch, *, failed=(), busy=(97, 12), milliwatts=321_400):
+    """NVML of a GPU at work on the bus; what is in `failed` it does not support."""
+    not_supported = 3  # NVML_ERROR_NOT_SUPPORTED
+    asked: list[str] = []
+
+    def by_bus_id(name, handle):
+        asked.append(name.value.decode())
+        handle._obj.value = 0xA5
+        return 6 if "bus" in failed else 0  # NVML_ERROR_NOT_FOUND
+
+    def rates(handle, pointer):
+        asked.append(f"load of {handle.value:#x}")
+        pointer._obj.gpu, pointer._obj.memory = busy
+        return not_supported if "rates" in failed else 0
+
+    def power(handle, pointer):
+        pointer._obj.value = milliwatts
+        return not_supported if "power" in failed else 0
+
+    library = a_library(init=9 if "driver" in failed else 0)
+    library.nvmlDeviceGetHandleByPciBusId_v2 = by_bus_id
+    library.nvmlDeviceGetUtilizationRates = rates
+    library.nvmlDeviceGetPowerUsage = power
+    library.asked = asked
+    monkeypatch.setattr(nvml.ctypes, "CDLL", lambda name: library)
+    return library
+
+
+def test_the_load_is_that_of_the_gpu_in_its_place_on_the_bus(monkeypatch):
+    library = a_busy_library(monkeypatch)
+
+    assert LoadMeter("00000000:B3:00.0").read() == (97.0, 321.4)
+    assert library.asked == ["00000000:B3:00.0", "load of 0xa5"]
+    assert library.closed == []
+
+
+def test_the_load_is_read_once_a_second_at_most(monkeypatch):
+    library, now = a_busy_library(monkeypatch), [50.0]
+    monkeypatch.setattr(nvml.time, "monotonic", lambda: now[0])
+    meter = LoadMeter("00000000:B3:00.0")
+
+    readings = []
+    for at in (50.0, 50.5, 50.99, 51.0, 51.5):
+        now[0] = at
+        readings.append(meter.read())
+
+    assert readings == [(97.0, 321.4)] * 5
+    assert library.asked[1:] == ["load of 0xa5"] * 2
+
+
+@pytest.mark.parametrize(
+    ("failed", "expected"), [({"rates"}, (None, 321.4)), ({"power"}, (97.0, None))]
+)
+def test_what_a_gpu_does_not_tell_is_left_out(monkeypatch, failed, expected):
+    a_busy_library(monkeypatch, failed=failed)
+
+    assert LoadMeter("00000000:B3:00.0").read() == expected
+
+
+def test_there_is_no_load_without_library_driver_or_gpu(monkeypatch):
+    def missing(name):
+        raise OSError(name)
+
+    for failed in ({"driver"}, {"bus"}):
+        library = a_busy_library(monkeypatch, failed=failed)
+        assert LoadMeter("00000000:B3:00.0").read() == (None, None)
+    assert library.closed == [True]
+    monkeypatch.setattr(nvml.ctypes, "CDLL", missing)
+    assert LoadMeter("00000000:B3:00.0").read() == (None, None)

@@ -184,6 +184,31 @@ def test_the_learning_rate_of_a_step_is_the_one_it_was_made_with(finished):
     assert rates == pytest.approx(expected)
 
 
+def test_a_step_tells_speed_epoch_and_memory(finished):
+    run, _, events = finished
+    taken = [event for event in events if isinstance(event, StepDone)]
+    rows = [row for row in rows_of(run / "metrics.jsonl") if row["kind"] == "step"]
+    # Six rows, two a step.
+    assert [event.epoch for event in taken[:4]] == [0.3333, 0.6667, 1.0, 1.3333]
+    assert [event.rows_per_second * event.seconds for event in taken] == pytest.approx(
+        [2.0 * number for number in range(1, 13)]
+    )
+    assert [event.seconds for event in taken] == sorted(event.seconds for event in taken)
+    assert all(event.memory_gib > 0.01 for event in taken)
+    assert {(event.gpu_utilisation, event.gpu_watts) for event in taken} == {(None, None)}
+    assert rows == [{"kind": "step", **dataclasses.asdict(event)} for event in taken]
+
+
+def test_speeds_of_a_resumed_run_are_those_of_the_whole(proposal):
+    settings = {"max_steps": 4, "checkpoint_steps": 2}
+    with pytest.raises(KeyboardInterrupt):
+        train(proposal(**settings), crash_at(3))
+    _, events = told(proposal(**settings).for_resume(), resume=True)
+
+    last = [event for event in events if isinstance(event, StepDone)][-1]
+    assert last.rows_per_second * last.seconds == pytest.approx(8)
+
+
 def test_only_every_so_many_steps_are_logged(proposal, tmp_path):
     train(proposal(max_steps=7, logging_steps=3))
     assert [row["step"] for row in rows_of(tmp_path / "実行" / "metrics.jsonl")] == [3, 6]

@@ -24,7 +24,7 @@ def told(losses, *, per_epoch, tokens=TOKENS, clipped=False, **settings):
     trend = Trend(config(**settings), per_epoch=per_epoch, total=len(losses))
     progress, spoken = Progress(), []
     for number, loss in enumerate(losses, start=1):
-        progress.note(number, Taken(loss, tokens, clipped), tokens=TOKENS, seconds=1.0)
+        progress.note(number, Taken(loss, tokens, clipped), rows=1, tokens=TOKENS, seconds=1.0)
         finding = trend.judge(progress)
         if finding is not None:
             spoken.append((number, finding))
@@ -91,7 +91,8 @@ def test_a_step_counts_by_its_supervised_tokens():
     for number in range(1, 11):
         many = number % 5 == 0
         loss = (3.0 if number == 5 else 1.0) if many else (2.0 if number < 5 else 4.0)
-        progress.note(number, Taken(loss, 3600 if many else 100, False), tokens=1, seconds=1.0)
+        taken = Taken(loss, 3600 if many else 100, False)
+        progress.note(number, taken, rows=1, tokens=1, seconds=1.0)
         assert trend.judge(progress) is None
 
 

@@ -1,8 +1,4 @@
-"""The terminal: data to stdout, everything for a person to stderr.
-
-Texts are written as they are and only marks and labels are drawn: rich would turn `:cat:` into a
-cat, take `[bold]` away, raise at `[/INST]`, widen tabs and drop control characters.
-"""
+"""Streams and consoles: sentences, tables, findings, pictures; what is written and how loud."""
 
 from __future__ import annotations
 
@@ -14,19 +10,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jlora_cli.events import Answered, Evaluated, Sampled, Saved, Stage, StepDone, Typed, Warned
 from jlora_cli.messages import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
-    from typing import Self, TextIO
+    from typing import TextIO
 
     from rich.console import Console
-    from rich.progress import Progress, TaskID
 
     from jlora_cli.errors import JloraError
-    from jlora_cli.events import Event
     from jlora_cli.finding import Finding
 
 MARKS = {"ok": "✓", "note": "·", "warning": "!", "error": "✗"}
@@ -47,6 +39,20 @@ def be_silent(silent: bool) -> None:
     global _silent
     _silent = silent
     forget_consoles()
+
+
+def draws_progress() -> bool:
+    """Whether progress may be drawn and drawn over on stderr, or only told line by line.
+
+    FORCE_COLOR and the like make rich take a pipe for a terminal, for its colours.
+    """
+    console = error_console()
+    return not (_quiet or _silent) and console.is_interactive and sys.stderr.isatty()
+
+
+def error_console() -> Console:
+    """The console of stderr, on which everything for a person is drawn."""
+    return _console(True)
 
 
 @cache
@@ -316,109 +322,3 @@ def confirm(question: str) -> bool:
     """Ask a yes-or-no question on the terminal."""
     _write(sys.stderr, f"{question} [y/N] ")
     return sys.stdin.readline().strip().lower() in ("y", "yes", "はい")
-
-
-class Teller:
-    """Draws the events of a piece of work: one live line on a terminal, plain lines elsewhere.
-
-    Use it as a context manager; `teller.notify` is the worker's `notify`.
-    """
-
-    def __init__(self) -> None:
-        self._console = _console(True)
-        self._live: Progress | None = None
-        self._task: TaskID | None = None
-        self._told = -1
-
-    def __enter__(self) -> Self:
-        if self._console.is_terminal and not _quiet:
-            from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415
-
-            self._live = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(bar_width=24),
-                TextColumn("{task.fields[state]}", markup=False),
-                console=self._console,
-                transient=True,
-                # Else rich would send data written to stdout meanwhile to this console: stderr.
-                redirect_stdout=False,
-            )
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
-
-    def notify(self, event: Event) -> None:
-        """Tell a person about `event`."""
-        if isinstance(event, Warned):
-            warn(event.text)
-        elif isinstance(event, Stage):
-            self._told = -1
-            note(f"• {say(event.name, **event.values)}")
-        elif isinstance(event, Typed):
-            note(f"\n$ {event.command}")
-        elif isinstance(event, StepDone):
-            self._progress(say("screen.step"), event.step, event.total_steps, _step_line(event))
-        elif isinstance(event, Answered):
-            self._progress(
-                say("screen.answers"), event.done, event.total, f"{event.done}/{event.total}"
-            )
-        else:
-            note(_told(event))
-
-    def _progress(self, name: str, done: int, total: int, state: str) -> None:
-        if self._live is None:
-            # Without a terminal: some twenty lines a run, and the last.
-            if done * 20 // total > self._told or done == total:
-                self._told = done * 20 // total
-                note(f"  {name} {state}")
-            return
-        if self._task is None:
-            self._task = self._live.add_task(name, total=total, state=state)
-        self._live.update(
-            self._task,
-            description=name,
-            completed=done,
-            total=total,
-            state=state,
-            visible=done < total,
-        )
-
-
-def _told(event: Evaluated | Sampled | Saved) -> str:
-    """What happened after a step, in a line."""
-    if isinstance(event, Evaluated):
-        return say("screen.evaluated", step=event.step, loss=f"{event.loss:.4f}")
-    if isinstance(event, Saved):
-        return say("screen.saved", step=event.step, path=event.path)
-    texts = {"prompt": _brief(event.prompt), "answer": _brief(event.answer)}
-    return say("screen.sampled", step=event.step, **texts)
-
-
-def _brief(text: str) -> str:
-    """The beginning of a text, on one line."""
-    line = " ".join(text.split())
-    return line if len(line) <= _BRIEF else line[: _BRIEF - 1] + "…"
-
-
-_BRIEF = 32  # characters, which are two cells each in Japanese
-
-
-def _step_line(event: StepDone) -> str:
-    minutes, seconds = divmod(round(event.seconds_left), 60)
-    return say(
-        "screen.step_state",
-        step=event.step,
-        total=event.total_steps,
-        loss=f"{event.loss:.4f}",
-        rate=f"{event.learning_rate:.2e}",
-        speed=f"{event.tokens_per_second:,.0f}",
-        left=f"{minutes}:{seconds:02d}",
-    )
