@@ -110,7 +110,7 @@ TEXT = Kind("text", _parse_text)
 NAMES = Kind("names", _parse_names)
 TEXTS = Kind("texts", _parse_texts)
 LOGGER_NAMES = Kind("|".join(LOGGERS), _parse_loggers)
-SWITCH = Kind("switch", _parse_switch)
+SWITCH = Kind("switch", _parse_switch, auto=True)
 AUTO_SWITCH = Kind("true|false", _parse_switch, auto=True)
 
 
@@ -148,7 +148,7 @@ class RunConfig:
     lora_variant: str = _setting("lora", _choice("lora", "rslora", "dora"))
     packing: bool | str = _setting(AUTO, AUTO_SWITCH)
     attention: str = _setting(AUTO, _choice(AUTO, "varlen", "sdpa", "eager"))
-    compile: bool | str = _setting(AUTO, AUTO_SWITCH)
+    compile: bool | str = _setting(AUTO, SWITCH)
     gradient_checkpointing: bool | str = _setting(AUTO, AUTO_SWITCH)
     workers: int | str = _setting(AUTO, _int(0, auto=True))
     processes: int | str = _setting(1, _int(auto=True))

@@ -160,7 +160,7 @@ def test_help_says_what_a_setting_takes_and_what_it_is_otherwise(name, metavar, 
 def test_what_is_not_asked_for_has_no_default_in_the_help():
     options = built(command.train)
     assert "None" not in options["early_stopping_patience"].help
-    assert "false" in options["compile"].help
+    assert "auto" in options["compile"].help
 
 
 def test_a_command_gets_its_own_options_and_the_settings_apart():
