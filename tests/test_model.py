@@ -334,7 +334,7 @@ GATED = ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_p
 LINEAR = {
     "gpt2": ["c_attn", "c_fc", "c_proj"],
     "gpt_neox": ["dense", "dense_4h_to_h", "dense_h_to_4h", "query_key_value"],
-    **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3", "gemma2"), GATED),
+    **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text"), GATED),
 }
 ATTENTION = {
     "gpt2": ["c_attn"],
