@@ -57,8 +57,8 @@ def a_document(*runs):
         "base_validation_loss": 10.36,
         "rows_from": "shared",
     }
-    command = "python -m benchmarks.neighbours"
-    return {"command": command, "machine": MACHINE, "jobs": {"chat": job}, "runs": list(runs)}
+    commands = ["python -m benchmarks.neighbours"]
+    return {"commands": commands, "machine": MACHINE, "jobs": {"chat": job}, "runs": list(runs)}
 
 
 # -- figures -----------------------------------------------------------------------------------

@@ -102,7 +102,8 @@ def measure_neighbours(asked: argparse.Namespace) -> None:
     """Rounds of all contestants on all jobs, kept after every run."""
     path = asked.results / "neighbours.json"
     document = read(path) if asked.append and path.is_file() else {"jobs": {}, "runs": []}
-    document |= {"command": command(asked.words), "machine": machine()}
+    commands = dict.fromkeys([*document.get("commands", ()), command(asked.words)])
+    document |= {"commands": list(commands), "machine": machine()}
     first = 1 + max((made["round"] for made in document["runs"]), default=0)
     for number in range(first, first + asked.rounds):
         for name in asked.jobs:

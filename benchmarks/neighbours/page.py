@@ -112,7 +112,8 @@ def neighbour_sections(document: dict[str, Any], say: Say) -> list[str]:
         parts.append(job_table(runs, job, names, say))
         parts += notes(runs, job, told, say)
         parts += floor_lines(runs, job, say)
-    parts += [f"## {say['how']}", machine_line(document, say), f"```\n{document['command']}\n```"]
+    commands = "\n".join(document["commands"])
+    parts += [f"## {say['how']}", machine_line(document, say), f"```\n{commands}\n```"]
     parts += [say["fair"], say["factory"]]
     parts += [command_section(runs, say)]
     return parts

@@ -82,6 +82,7 @@ def surroundings(output: Path, threads: int) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "PYTHONUTF8": "1",
         "HF_HOME": str(output / "hub"),
+        "XDG_CACHE_HOME": str(output / "cache"),
         "HF_HUB_OFFLINE": "1",
         "CUDA_VISIBLE_DEVICES": "",
     }

@@ -94,10 +94,10 @@ JA = {
     "goal": "目標",
     "at_most": "上限",
     "measured": "実測",
-    "goal.training_cpu": "{job}：{against} に対する jlora の学習 CPU 時間",
+    "goal.training_cpu": "{job}：{against}に対する jlora の学習 CPU 時間",
     "goal.floor": "{job}：行列積だけの時間に対する jlora の学習 CPU 時間",
-    "goal.peak_memory": "{job}：{against} に対する jlora の最大メモリ",
-    "goal.validation_loss": "{job}：{against} に対する jlora の検証損失",
+    "goal.peak_memory": "{job}：{against}に対する jlora の最大メモリ",
+    "goal.validation_loss": "{job}：{against}に対する jlora の検証損失",
     "goal.first_step_wall": "起動から最初のステップまでの実時間（`trl sft` に対する比）",
     "goal.first_step_cpu": "起動から最初のステップまでの CPU 時間（`trl sft` に対する比）",
     "goal.scale_cpu_us_per_token": "1 トークンの CPU 時間（最多行数と最少行数の比）",
@@ -125,9 +125,9 @@ JA = {
     "trl-packed": "TRL（パッキング）",
     "llama-factory": "LLaMA-Factory",
     "jlora": "jlora",
-    "note.share": "{name} は {of} 行のうち {rows} 行だけで学習しました。秒数と損失はその分の値で、"
+    "note.share": "{name}は {of} 行のうち {rows} 行だけで学習しました。秒数と損失はその分の値で、"
     "速度と比はトークンあたりの値です。",
-    "note.tokens": "{name} が 1 エポックに見たのは {tokens:,} トークン、うち学習対象は"
+    "note.tokens": "{name}が 1 エポックに見たのは {tokens:,} トークン、うち学習対象は"
     " {supervised:,} トークンです。",
     "floor": "jlora のプロセスで測った行列積だけの時間：{gflop} GFLOP を {gflop_per_s} GFLOP/s で"
     " {cpu_s} CPU 秒。学習はその {ratio} 倍でした。",
