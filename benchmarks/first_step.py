@@ -11,7 +11,6 @@ in its metrics, TRL's in its log. CPU time is that of all processes of the comma
 from __future__ import annotations
 
 import shutil
-import statistics
 import subprocess
 import sys
 import time
@@ -23,7 +22,7 @@ from benchmarks.neighbours.environments import make
 from benchmarks.neighbours.figures import spread
 from benchmarks.neighbours.jobs import copy_demo_base
 from benchmarks.neighbours.rows import DEMO, ROOT
-from benchmarks.neighbours.running import surroundings
+from benchmarks.neighbours.running import surroundings, without_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,8 +52,8 @@ def measure(cache: Path, *, rounds: int, small: bool) -> dict[str, Any]:
             told[name].append(first_step(words, output, CLOCKS[name]))
     return {
         "commands": {
-            "jlora": " ".join(["jlora", *jlora_words(output)]),
-            "trl": " ".join(["trl", *trl_words(base, rows, output)]),
+            "jlora": without_folders(" ".join(["jlora", *jlora_words(output)]), cache),
+            "trl": without_folders(" ".join(["trl", *trl_words(base, rows, output)]), cache),
         },
         "seconds": {
             name: {clock: spread([run[clock] for run in runs]) for clock in ("wall", "cpu")}
@@ -150,8 +149,3 @@ def end(process: psutil.Process) -> None:
             each.kill()
         except psutil.NoSuchProcess:
             continue
-
-
-def median_ratio(told: dict[str, Any], clock: str) -> float:
-    """Of jlora's seconds to TRL's."""
-    return statistics.median(told["ratios"][clock])

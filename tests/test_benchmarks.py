@@ -10,7 +10,8 @@ from benchmarks.neighbours.contestants.watch import count
 from benchmarks.neighbours.environments import last_line
 from benchmarks.neighbours.figures import goals, ratios, spread, with_epochs
 from benchmarks.neighbours.page import page
-from benchmarks.neighbours.rows import chat_row, chat_rows, dolly_row, joined, words
+from benchmarks.neighbours.rows import ROOT, chat_row, chat_rows, dolly_row, joined, words
+from benchmarks.neighbours.running import without_folders
 from benchmarks.neighbours.wording import EN, JA
 from jlora_cli.prompt.templates import compile_template
 from jlora_cli.recipe import TEMPLATES
@@ -125,6 +126,14 @@ def test_padding_and_first_labels_are_not_counted():
 def test_the_last_line_that_says_something_is_the_problem():
     assert last_line("Traceback\nOSError: no torch\n\n") == "OSError: no torch"
     assert last_line("\n") == "ended without a word"
+
+
+def test_results_name_no_folder_of_the_machine(tmp_path):
+    text = f"jlora train --model {tmp_path}/bases/gpt2 --data {ROOT}/rows.jsonl"
+
+    told = without_folders(text, tmp_path)
+
+    assert told == "jlora train --model build/bench/bases/gpt2 --data rows.jsonl"
 
 
 # -- rows --------------------------------------------------------------------------------------

@@ -22,7 +22,13 @@ from benchmarks import busy_threads, first_step, train_scale
 from benchmarks.neighbours.jobs import KINDS, Job, default_shared, prepare
 from benchmarks.neighbours.page import write_pages
 from benchmarks.neighbours.rows import ROOT
-from benchmarks.neighbours.running import CONTESTANTS, machine, run, validation_losses
+from benchmarks.neighbours.running import (
+    CONTESTANTS,
+    DEFAULT_CACHE,
+    machine,
+    run,
+    validation_losses,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +73,7 @@ def parse(words: list[str]) -> argparse.Namespace:
                      help="train on a part of the rows only (default: dolly:seed=0.1)")  # fmt: skip
     ask.add_argument("--threads", type=int, default=1)
     ask.add_argument("--shared", type=Path, default=default_shared(), help="vocabularies and rows")
-    ask.add_argument("--cache", type=Path, default=Path("build/bench"))
+    ask.add_argument("--cache", type=Path, default=Path(DEFAULT_CACHE))
     ask.add_argument("--results", type=Path, default=Path("benchmarks/results"))
     ask.add_argument("--append", action="store_true", help="keep the runs that are there")
     ask.add_argument("--small", action="store_true", help="little of everything, to try it out")

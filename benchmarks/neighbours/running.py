@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from benchmarks.neighbours.jobs import Job
 
+DEFAULT_CACHE = "build/bench"
 SCRIPTS = "benchmarks.neighbours.contestants"
 
 
@@ -68,9 +69,16 @@ def run(
         done = subprocess.run(words, cwd=ROOT, env=started, stdout=log, stderr=log, check=False)
     if done.returncode:
         said = (output / "log.txt").read_text(encoding="utf-8", errors="replace")
-        return {"status": "failed", "problem": last_line(said)}
+        return {"status": "failed", "problem": without_folders(last_line(said), cache)}
     figures: dict[str, Any] = json.loads((output / "figures.json").read_text(encoding="utf-8"))
+    if "command" in figures:
+        figures["command"] = without_folders(figures["command"], cache)
     return {"status": "done", "load_before": load, **figures}
+
+
+def without_folders(text: str, cache: Path) -> str:
+    """The text with the cache as it is called by default, and paths of the checkout relative."""
+    return text.replace(str(cache), DEFAULT_CACHE).replace(f"{ROOT}/", "")
 
 
 def surroundings(output: Path, threads: int) -> dict[str, str]:
