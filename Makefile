@@ -4,7 +4,7 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 FILES := jlora_cli tests tools benchmarks
 
-.PHONY: demo test check fix picture portability clean help
+.PHONY: demo test check fix picture portability bench clean help
 
 help:           ## what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,10 @@ picture: .venv/.train   ## draw docs/demo.svg, the README's picture, anew
 
 portability: .venv/.train ## stock transformers, old and new, on the tokenizers that jlora writes
 	PYTHONPATH=. $(BIN)/python tools/portability.py
+
+# BENCH="--rounds 1 --rows 300" measures less; `python -m benchmarks.neighbours --help` has the rest.
+bench: .venv/.train     ## training beside TRL, LLaMA-Factory and the Trainer: hours; docs/benchmarks.md
+	PYTHONPATH=. $(BIN)/python -m benchmarks.neighbours $(BENCH)
 
 clean:          ## remove the environment and what was built
 	rm -rf .venv dist build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The same LoRA job through jlora and its neighbours, each in an environment of its own."""
