@@ -3,19 +3,16 @@
 from jlora_cli.memory.batch import MicroBatch, heaviest, heaviest_part, micro_batch
 from jlora_cli.memory.estimate import (
     GIB,
-    LOGITS_AT_ONCE,
-    LOGITS_AT_ONCE_ON_GPU,
     RUNTIME_GIB,
     adapter_parameters,
     kept_by_heap,
     memory_terms,
+    places_at_once,
 )
 from jlora_cli.memory.fitting import available_gib, changes_that_fit, device_of, longest_that_fits
 
 __all__ = [
     "GIB",
-    "LOGITS_AT_ONCE",
-    "LOGITS_AT_ONCE_ON_GPU",
     "RUNTIME_GIB",
     "MicroBatch",
     "adapter_parameters",
@@ -28,4 +25,5 @@ __all__ = [
     "longest_that_fits",
     "memory_terms",
     "micro_batch",
+    "places_at_once",
 ]

@@ -21,9 +21,9 @@ RUNTIME_GIB = 0.45
 # An encoded row in Python, two lists of numbers with its text's remains: 4,278 rows of 1.17 million
 # tokens took 124 MiB.
 ROW_BYTES_PER_TOKEN = 110
-# Logits that live at once in the loss, whatever the vocabulary and the rows: 64 MiB of float32 on a
-# CPU; a GPU wants larger products, 256 MiB.
-LOGITS_AT_ONCE, LOGITS_AT_ONCE_ON_GPU = 1 << 24, 1 << 26
+# Places whose logits live at once in the loss: on a CPU so few that a part stays in its caches, on
+# a GPU as many as give 256 MiB of float32.
+PLACES_AT_ONCE, LOGITS_AT_ONCE_ON_GPU = 128, 1 << 26
 _OPTIMIZER_BYTES = {"adamw": 8, "adamw8bit": 2, "paged-adamw8bit": 2}
 
 
@@ -101,6 +101,13 @@ def _loading_bytes(config: RunConfig, shape: Shape, device: str) -> float:
     return shape.parameters * shape.stored_bytes if device == "cpu" and converts else 0.0
 
 
+def places_at_once(vocabulary: int, device: str) -> int:
+    """How many places' logits the loss makes at once."""
+    if device == "cpu":
+        return PLACES_AT_ONCE
+    return max(1, LOGITS_AT_ONCE_ON_GPU // max(1, vocabulary))
+
+
 def _copies(config: RunConfig, shape: Shape) -> float:
     """One unpacked linear layer of a quantized base."""
     return shape.largest_linear * 2 if config.quantization != "none" else 0.0
@@ -113,8 +120,7 @@ def _logits(config: RunConfig, shape: Shape, batch: MicroBatch, device: str) -> 
     padded, and their gradient is made twice (index_put).
     """
     if shape.model_type in ROWS_APART:
-        part = LOGITS_AT_ONCE if device == "cpu" else LOGITS_AT_ONCE_ON_GPU
-        places = min(batch.supervised, max(1, part // max(1, shape.vocabulary)))
+        places = min(batch.supervised, places_at_once(shape.vocabulary, device))
         return places * (16 if shape.soft_capped else 8) * shape.vocabulary
     width = 4 if config.precision == "float32" else 2
     everywhere, chosen = batch.scored, batch.supervised

@@ -18,6 +18,7 @@ from torch.nn.functional import scaled_dot_product_attention, softmax
 from transformers import AttentionInterface
 
 from jlora_cli.recipe import ROWS_APART
+from jlora_cli.training.last_block import focus_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,6 +89,7 @@ def answering(base: PreTrainedModel) -> Iterator[None]:
         # Soft-capped scores have no fused kernel.
         capped = getattr(config, "attn_logit_softcapping", None)
         config._attn_implementation = "eager" if capped else "sdpa"
+    focus_on(base, None)
     try:
         with uncompiled(base):
             yield

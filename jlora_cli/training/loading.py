@@ -18,10 +18,11 @@ from jlora_cli.model import (
     read_adapter,
     read_adapter_config,
 )
-from jlora_cli.recipe import attention_layers
+from jlora_cli.recipe import ROWS_APART, attention_layers
 from jlora_cli.run_folder import open_source
 from jlora_cli.training.allocator import give_back_freed_tensors
 from jlora_cli.training.attention import keep_rows_apart, keeps_rows_apart
+from jlora_cli.training.last_block import narrow_last_block, widen_last_block
 from jlora_cli.training.lora import fuse
 from jlora_cli.training.optimizer import add_noise, remove_noise
 from jlora_cli.training.precision import Precision
@@ -54,6 +55,7 @@ class Shelf:
         """Keep the base of a run that is over, without its adapter."""
         base: PreTrainedModel = adapted.unload()
         remove_noise(base)
+        widen_last_block(base)
         self.base = base
 
 
@@ -79,6 +81,9 @@ def load(
     quicken(base, config.attention)
     adapted = _adapter(base, config, adapter)
     fuse(adapted)
+    if base.config.model_type in ROWS_APART and config.compile is not True:
+        # Compiled kernels want one shape, and how many places the loss looks at differs.
+        narrow_last_block(base)
     if config.gradient_checkpointing is True:
         # After the adapter, because PEFT would let the embeddings want a gradient, which without
         # reentry they need not: below the first adapter nothing is computed again.

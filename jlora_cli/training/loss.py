@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn.functional import cross_entropy, log_softmax
 
-from jlora_cli.memory import LOGITS_AT_ONCE, LOGITS_AT_ONCE_ON_GPU
+from jlora_cli.memory import places_at_once
 from jlora_cli.order import micro_batches
 from jlora_cli.recipe import ROWS_APART
 from jlora_cli.training.attention import keeps_rows_apart
 from jlora_cli.training.batches import pack, pad
+from jlora_cli.training.last_block import focus_on
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +42,7 @@ def summed_loss(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
         arguments["attention_mask"] = batch.mask
     if base.config.model_type not in ROWS_APART:
         return _stock(model, batch, arguments)
+    focus_on(base, batch.look_at)
     hidden = base.base_model(**arguments).last_hidden_state.flatten(0, 1)
     cap = getattr(base.config, "final_logit_softcapping", None)
     weight = base.get_output_embeddings().weight
@@ -77,9 +79,7 @@ class _CrossEntropy(torch.autograd.Function):
         device = hidden.device.type
         mixed = torch.is_autocast_enabled(device)
         dtype = torch.get_autocast_dtype(device) if mixed else hidden.dtype
-        size = max(
-            1, (LOGITS_AT_ONCE if device == "cpu" else LOGITS_AT_ONCE_ON_GPU) // weight.shape[0]
-        )
+        size = places_at_once(weight.shape[0], device)
         needed = ctx.needs_input_grad[0]
         total = torch.zeros((), dtype=_wide(dtype), device=hidden.device)
         gradient = torch.empty_like(hidden) if needed else None

@@ -21,6 +21,7 @@ from jlora_cli.prompt import IGNORED, Encoded
 from jlora_cli.recipe import ROWS_APART
 from jlora_cli.training.attention import answering, keeps_rows_apart
 from jlora_cli.training.batches import pack, pad
+from jlora_cli.training.last_block import focus_on, narrow_last_block, widen_last_block
 from jlora_cli.training.loading import quicken
 from jlora_cli.training.lora import fuse
 from jlora_cli.training.loss import make_batch, mean_loss, summed_loss
@@ -50,6 +51,7 @@ def adapted(folder, attention="sdpa"):
     model = attach_adapter(base, RunConfig(lora_dropout=0.0))
     if attention != "stock":
         fuse(model)
+        narrow_last_block(base)
     filled = torch.Generator().manual_seed(3)
     for name, parameter in model.named_parameters():
         if "lora_" in name:
@@ -85,6 +87,7 @@ def loss_and_gradients(model, batches):
 
 def logits_of(model, batch, **changes):
     arguments = {"attention_mask": batch.mask, "use_cache": False}
+    focus_on(getattr(model, "get_base_model", lambda: model)(), None)
     with torch.no_grad():
         return model(
             input_ids=batch.ids, position_ids=batch.positions, **(arguments | changes)
@@ -94,6 +97,7 @@ def logits_of(model, batch, **changes):
 def hidden_of(model, batch):
     """What the last layer gives, before the output layer: (length, width)."""
     base = model.get_base_model()
+    focus_on(base, None)
     arguments = {"rows": batch.rows} if keeps_rows_apart(base) else {"attention_mask": batch.mask}
     with torch.no_grad():
         told = base.base_model(
@@ -143,6 +147,7 @@ def test_in_float64_a_pack_equals_stock_transformers_row_by_row_to_ten_digits(ti
     stock, from_stock = loss_and_gradients(model, alone)
     quicken(model.get_base_model(), "sdpa")
     assert fuse(model) > 0
+    narrow_last_block(model.get_base_model())
     apart, wanted = loss_and_gradients(model, alone)
     together, gradients = loss_and_gradients(model, [pack(ROWS)])
     assert together == pytest.approx(apart, rel=1e-10)
@@ -232,6 +237,46 @@ def test_gelu_in_one_kernel_and_loras_product_in_one_piece_change_nothing(tiny):
     assert worst(gradients, wanted) < TOLERANCE
 
 
+@pytest.mark.parametrize("architecture", ROWS_APART)
+def test_the_last_block_computes_only_where_the_loss_looks(tiny, architecture):
+    model = tiny(architecture)
+    base, seen = model.get_base_model(), []
+    decoder = base.base_model
+    blocks = decoder.h if hasattr(decoder, "h") else decoder.layers
+    hooks = [
+        block.mlp.register_forward_pre_hook(lambda _, told: seen.append(told[0]))
+        for block in blocks
+    ]
+    inner = [
+        module.register_forward_pre_hook(lambda _, told: seen.append(told[0].shape[0]))
+        for module in blocks[-1].mlp.modules()
+        if type(module).__name__ in ("Linear", "Conv1D") and module.weight.shape[1] > 8
+    ]
+    batch = pack(ROWS)
+    summed_loss(model, batch)
+    for hook in (*hooks, *inner):
+        hook.remove()
+    shapes = [each.shape[1] for each in seen if isinstance(each, torch.Tensor)]
+    assert shapes == [sum(LENGTHS)] * 2
+    rows = [each for each in seen if isinstance(each, int)]
+    assert rows
+    assert set(rows) == {len(batch.look_at)}
+
+
+def test_the_last_block_is_given_back_as_it_was(tiny_base):
+    base = load_base(tiny_base, Placement())
+    batch = pack(ROWS)
+    quicken(base, "sdpa")
+    before = summed_loss(base, batch)
+    narrow_last_block(base)
+    assert float(summed_loss(base, batch).detach()) == pytest.approx(float(before.detach()))
+    assert "forward" in vars(base.base_model.layers[-1].mlp)
+    widen_last_block(base)
+    widen_last_block(base)  # nothing more to take back
+    assert "forward" not in vars(base.base_model.layers[-1].mlp)
+    assert "forward" not in vars(base.base_model.layers[-1].attention.dense)
+
+
 def test_answers_are_made_with_transformers_own_attention(tiny):
     model = tiny("gemma2")
     base = model.get_base_model()
@@ -256,6 +301,10 @@ def wordy(tmp_path_factory):
 VOCABULARY = 20_000
 
 
+def at_once(monkeypatch, places):
+    monkeypatch.setattr("jlora_cli.training.loss.places_at_once", lambda *_: places)
+
+
 def peak_of(model, rows):
     with LiveTensors(model) as live:
         summed_loss(model, pack(rows)).backward()
@@ -263,15 +312,14 @@ def peak_of(model, rows):
 
 
 def test_memory_does_not_grow_with_vocabulary_times_length(wordy, monkeypatch):
-    at_once = 8 * VOCABULARY  # eight tokens' logits
-    monkeypatch.setattr("jlora_cli.training.loss.LOGITS_AT_ONCE", at_once)
+    at_once(monkeypatch, 8)
     few, many = ([row_of(40, f"{count}-{i}") for i in range(count)] for count in (4, 16))
     small, large = peak_of(wordy, few), peak_of(wordy, many)
     # 80 and 320 supervised tokens: all their logits would be 6.4 and 25.6 million bytes.
     assert small < large < 320 * VOCABULARY * 4 / 3
     # What grows is the layers' share, of 32 numbers a token and tensor.
     assert large - small < 240 * VOCABULARY * 4 / 4
-    monkeypatch.setattr("jlora_cli.training.loss.LOGITS_AT_ONCE", 320 * VOCABULARY)
+    at_once(monkeypatch, 320)
     assert peak_of(wordy, many) > 320 * VOCABULARY * 4
 
 
@@ -279,7 +327,7 @@ def test_memory_does_not_grow_with_vocabulary_times_length(wordy, monkeypatch):
 def test_the_loss_in_parts_is_the_loss_in_one(tiny, architecture, monkeypatch):
     model = tiny(architecture)
     whole, wanted = loss_and_gradients(model, [pack(ROWS)])
-    monkeypatch.setattr("jlora_cli.training.loss.LOGITS_AT_ONCE", 7 * model.config.vocab_size)
+    at_once(monkeypatch, 7)
     parts, gradients = loss_and_gradients(model, [pack(ROWS)])
     assert parts == pytest.approx(whole, rel=TOLERANCE)
     assert worst(gradients, wanted) < TOLERANCE
