@@ -17,6 +17,7 @@ from jlora_cli.memory import (
     memory_terms,
 )
 from jlora_cli.messages import say
+from jlora_cli.prompt import lengths_of, supervised_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -160,14 +161,14 @@ def make_plan(  # noqa: PLR0913 - a run, its base, its place and its rows
 ) -> Plan:
     """The plan of a settled config over encoded rows; `weights_here`: none are to be downloaded."""
     rows = train.rows
-    lengths = [len(row.ids) for row in rows]
+    lengths = lengths_of(rows)
     steps, trained = steps_of(config, len(rows)), adapter_parameters(config, shape)
     terms = _memory(config, shape, machine, train)
     free = round(available_gib(machine), 2)
     return Plan(
         rows=len(rows),
         tokens=sum(lengths),
-        supervised_tokens=sum(row.supervised for row in rows),
+        supervised_tokens=sum(supervised_of(rows)),
         padding_share=0.0 if config.packing is True else round(_padding(lengths, config), 4),
         truncated_rows=train.shortened,
         cut_answers=train.cut,
@@ -199,7 +200,7 @@ def _memory(
     config: RunConfig, shape: Shape, machine: Machine, train: EncodedRows
 ) -> dict[str, float]:
     batch = heaviest(train.rows, config.batch_size, packing=config.packing is True)
-    tokens = sum(len(row.ids) for row in train.rows)
+    tokens = sum(lengths_of(train.rows))
     terms = memory_terms(config, shape, batch, device_of(machine), row_tokens=tokens)
     return {name: round(gib, 4) for name, gib in terms.items()}
 

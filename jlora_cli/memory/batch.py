@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from heapq import nlargest
 from typing import TYPE_CHECKING, NamedTuple
+
+from jlora_cli.prompt import lengths_of, supervised_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,15 +42,21 @@ def micro_batch(lengths: Sequence[int], supervised: int, *, packing: bool) -> Mi
 
 def longest_rows(rows: Sequence[Encoded], count: int) -> list[Encoded]:
     """The `count` longest rows: the largest micro-batch that a run could draw."""
-    return sorted(rows, key=lambda row: len(row.ids), reverse=True)[:count]
+    return [rows[number] for number in _longest(lengths_of(rows), count)]
+
+
+def _longest(lengths: Sequence[int], count: int) -> list[int]:
+    """The numbers of the `count` longest rows, the earlier first where they are equal."""
+    return nlargest(count, range(len(lengths)), key=lengths.__getitem__)
 
 
 def heaviest(
     rows: Sequence[Encoded], count: int, *, packing: bool, max_length: int | None = None
 ) -> MicroBatch:
     """The micro-batch of the `count` longest rows, each cut to `max_length`."""
-    longest = longest_rows(rows, count)
-    lengths = [min(len(row.ids), max_length or len(row.ids)) for row in longest]
-    shares = zip(longest, lengths, strict=True)
-    supervised = sum(row.supervised * length // max(1, len(row.ids)) for row, length in shares)
-    return micro_batch(lengths, supervised, packing=packing)
+    lengths, supervised = lengths_of(rows), supervised_of(rows)
+    longest = _longest(lengths, count)
+    cut = [min(lengths[row], max_length or lengths[row]) for row in longest]
+    shares = zip(longest, cut, strict=True)
+    kept = sum(supervised[row] * length // max(1, lengths[row]) for row, length in shares)
+    return micro_batch(cut, kept, packing=packing)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jlora_cli.config import SHORTEST, training_gpu
 from jlora_cli.memory.batch import heaviest, micro_batch
 from jlora_cli.memory.estimate import memory_terms
+from jlora_cli.prompt import lengths_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -73,7 +74,7 @@ def changes_that_fit(
 ) -> list[dict[str, object]]:
     """Settings that alone would make a run fit that does not, those first that learn the same."""
     free, device = available_gib(machine), device_of(machine)
-    tokens = sum(len(row.ids) for row in rows)
+    tokens = sum(lengths_of(rows))
 
     def fits(changed: Mapping[str, Any], length: int | None = None) -> bool:
         tried = replace(config, **changed)
@@ -86,7 +87,7 @@ def changes_that_fit(
     for change in changes:
         if not any(change.keys() == known.keys() for known in found) and fits(change):
             found.append(change)
-    lengths = sorted(len(row.ids) for row in rows)
+    lengths = sorted(lengths_of(rows))
     longest = _most(lengths[-1], partial(fits, {}))
     # A length that leaves out most of the rows is no help.
     if longest >= max(SHORTEST, lengths[len(lengths) // 2]):
