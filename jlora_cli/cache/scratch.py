@@ -28,6 +28,7 @@ class Scratch:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = path.open("x+b", buffering=0)
                 self._on_disk = True
+                path.chmod(0o600)  # what is in there was somebody's text
             except OSError:
                 self.path = None
 

@@ -1,7 +1,7 @@
 """A file of flat arrays with some facts about them, mapped into memory.
 
-A header of 64 bytes tells the size of the file, a checksum of all behind it, and where the
-directory is: JSON with the place of each array, and the facts.
+A header of 64 bytes tells the size of the file, where the directory is (JSON with the place of
+each array, and the facts), and a checksum of all that and of all that follows.
 """
 
 from __future__ import annotations
@@ -92,13 +92,18 @@ def _check(file: IO[bytes]) -> None:
     if len(head) < _FIRST:
         raise DamagedError
     magic, checksum, size, directory = _HEADER.unpack_from(head)
-    if magic != _MAGIC or size != os.fstat(file.fileno()).st_size or directory > size:
+    if magic != _MAGIC or size != os.fstat(file.fileno()).st_size:
         raise DamagedError
     found = 0
     while part := file.read(_CHUNK):
         found = zlib.crc32(part, found)
-    if found != checksum:
+    if _sealed(found, size, directory) != checksum:
         raise DamagedError
+
+
+def _sealed(checksum: int, size: int, directory: int) -> int:
+    """The checksum of what follows, with what the header says besides."""
+    return zlib.crc32(struct.pack("<QQ", size, directory), checksum)
 
 
 def _mapped(file: IO[bytes]) -> mmap.mmap | bytes:
@@ -136,7 +141,8 @@ class Writer:
             self._append(values)
         directory = scratch.size
         self._append(json.dumps({"arrays": places, "facts": facts}).encode())
-        scratch.overwrite(_HEADER.pack(_MAGIC, self._sum, scratch.size, directory))
+        checksum = _sealed(self._sum, scratch.size, directory)
+        scratch.overwrite(_HEADER.pack(_MAGIC, checksum, scratch.size, directory))
 
     def _append(self, data: bytes | array[int], *, counted: bool = True) -> None:
         flat = memoryview(data).cast("B") if len(data) else memoryview(b"")

@@ -6,6 +6,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, overload
 
 from jlora_cli.cache import Scratch
@@ -92,9 +93,7 @@ class Spool(Sequence[Example]):
 
     def pieces(self) -> Iterator[Rows]:
         """All rows in order, some hundred at a time."""
-        for (first, name), (last, _) in zip(
-            self.files, [*self.files[1:], (len(self), "")], strict=True
-        ):
+        for (first, name), (last, _) in pairwise([*self.files, (len(self), "")]):
             while first < last:
                 end = bisect_right(self._starts, self._starts[first] + PIECE_BYTES) - 1
                 end = min(max(end, first + 1), last)
