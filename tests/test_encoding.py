@@ -322,7 +322,7 @@ def test_few_examples_are_in_memory_at_once(write, tokenizer, many, monkeypatch)
 
     def counted(work, rows):
         gc.collect()
-        alive.append(sum(isinstance(each, Example) for each in gc.get_objects()))
+        alive.append(sum(type(each) is Example for each in gc.get_objects()))
         return encode(work, rows)
 
     monkeypatch.setattr(pieces.Work, "encode", counted)
