@@ -9,6 +9,7 @@ from jlora_cli.config import nearest
 from jlora_cli.errors import JloraError, refuse
 from jlora_cli.finding import ALLOWABLE, SEVERITIES, found
 from jlora_cli.messages import say
+from jlora_cli.prompt import count_shared, keys_of, take_census
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from jlora_cli.config import Resolved, RunConfig
     from jlora_cli.finding import Finding
     from jlora_cli.plan import Plan
-    from jlora_cli.prompt import Encoded, EncodedRows, PromptFormat
+    from jlora_cli.prompt import Census, EncodedRows, PromptFormat
     from jlora_cli.shape import Shape
 
 _FEW_ROWS, _FEW_STEPS = 20, 10
@@ -67,15 +68,22 @@ def describe_refusal(finding: Finding) -> str:
 def inspect(resolved: Resolved, plan: Plan, material: Material, *, in_use: bool) -> list[Finding]:
     """Everything worth saying before step 1 but the tokenizer's audit; empty for a healthy run."""
     config = resolved.config
+    census = _census(material)
     return [
         *_of_base(config, material),
-        *_of_supervision(config, plan, material),
-        *_of_rows(plan, material.train.rows, material.validation.rows),
+        *_of_supervision(config, plan, material, census),
+        *_of_rows(plan, census, material),
         *_of_targets(config, material.layers),
         *_of_steps(config, plan),
         *_of_settings(resolved, plan, material),
         *_of_place(config, plan, in_use),
     ]
+
+
+def _census(material: Material) -> Census:
+    """What the rows come to, from when they were encoded where it was taken then."""
+    train, format = material.train, material.format
+    return train.census or take_census(train.rows, {format.eos_id, format.turn_end_id})
 
 
 def allow(findings: Sequence[Finding], ids: Sequence[str]) -> list[Finding]:
@@ -104,20 +112,19 @@ def _of_base(config: RunConfig, material: Material) -> Iterator[Finding]:
         yield found("eos-untrained", token=material.format.turn_end_id, why=material.untrained_end)
 
 
-def _of_supervision(config: RunConfig, plan: Plan, material: Material) -> Iterator[Finding]:
-    rows, format = material.train.rows, material.format
+def _of_supervision(
+    config: RunConfig, plan: Plan, material: Material, census: Census
+) -> Iterator[Finding]:
     if plan.supervised_tokens == 0:
         numbers = {"rows": plan.rows, "dropped": plan.dropped_rows}
         yield found("no-supervised-tokens", data=config.data, **numbers)
         return
     if plan.supervised_tokens < _FEW_TOKENS * plan.rows:
         yield found("few-supervised-tokens", supervised=plan.supervised_tokens, rows=plan.rows)
-    ends = {format.eos_id, format.turn_end_id}
-    endless = [row for row in rows if not ends.intersection(row.labels)]
     # Where a text is cut into windows the last one has the end; where every row is cut, none has.
-    without = len([row for row in endless if not row.shortened])
-    if without or len(endless) == len(rows):
-        yield found("eos-not-supervised", rows=without or len(endless), total=plan.rows)
+    without, endless = census.endless_whole, census.endless
+    if without or endless == len(material.train.rows):
+        yield found("eos-not-supervised", rows=without or endless, total=plan.rows)
     if plan.cut_answers:
         yield found(
             "answers-truncated",
@@ -128,22 +135,17 @@ def _of_supervision(config: RunConfig, plan: Plan, material: Material) -> Iterat
         )
 
 
-def _of_rows(
-    plan: Plan, rows: Sequence[Encoded], validation: Sequence[Encoded]
-) -> Iterator[Finding]:
+def _of_rows(plan: Plan, census: Census, material: Material) -> Iterator[Finding]:
     if plan.dropped_rows:
         yield found("rows-dropped", count=plan.dropped_rows, longest=plan.longest_row)
     if 0 < plan.rows < _FEW_ROWS:
         yield found("few-rows", rows=plan.rows)
-    known = {tuple(row.ids) for row in rows}
-    # Windows of a text may well repeat each other.
-    whole = [tuple(row.ids) for row in rows if not row.shortened]
-    twice = len(whole) - len(set(whole))
-    if twice:
-        yield found("duplicate-rows", count=twice, rows=len(rows))
-    both = sum(tuple(row.ids) in known for row in validation)
+    if census.repeated:
+        yield found("duplicate-rows", count=census.repeated, rows=plan.rows)
+    others = material.validation.rows
+    both = count_shared(keys_of(material.train.rows), keys_of(others)) if others else 0
     if both:
-        yield found("validation-in-training", count=both, total=len(validation))
+        yield found("validation-in-training", count=both, total=len(others))
 
 
 def _of_targets(config: RunConfig, layers: Sequence[str]) -> Iterator[Finding]:

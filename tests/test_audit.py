@@ -16,7 +16,6 @@ import jlora_cli
 from jlora_cli.audit import (
     audit,
     brief,
-    cache_folder,
     describe,
     describe_untrained,
     embedding_rows,
@@ -26,6 +25,7 @@ from jlora_cli.audit import (
     stock_parity,
 )
 from jlora_cli.audit.figures import stay_text
+from jlora_cli.cache import cache_folder, place
 from jlora_cli.dataset import Example, Message
 from jlora_cli.finding import SEVERITIES
 from jlora_cli.messages import use_language
@@ -614,8 +614,8 @@ def test_the_cache_stands_where_the_platform_keeps_one(platform, variables, expe
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(parity.sys, "platform", platform)
-    monkeypatch.setattr(parity.Path, "home", lambda: Path("/home/猫"))
+    monkeypatch.setattr(place.sys, "platform", platform)
+    monkeypatch.setattr(place.Path, "home", lambda: Path("/home/猫"))
     assert cache_folder() == Path(expected)
 
 

@@ -195,7 +195,7 @@ def test_terms_of_the_first_recipe_by_hand():
 
 
 def test_the_datas_rows_are_counted_where_they_lie():
-    assert terms(settled(), row_tokens=10**6)["rows"] == pytest.approx(0.1, rel=0.1)
+    assert terms(settled(), row_tokens=10**6)["rows"] == pytest.approx(5e6 / GIB)
     assert terms(settled(), row_tokens=10**6, device="cuda")["rows"] == 0
 
 

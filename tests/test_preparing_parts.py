@@ -17,15 +17,15 @@ from pathlib import Path
 import pytest
 
 from jlora_cli import preparing
+from jlora_cli import processes as processes_
 from jlora_cli.dataset import Asked, Example, Message, folded, parse_mapping
 from jlora_cli.dataset.sifting import key_of
 from jlora_cli.errors import JloraError
 from jlora_cli.preparing import Audit, Rules, choosing, counting, gathering, load_data, prepare
-from jlora_cli.preparing import processes as processes_
 from jlora_cli.preparing.choosing import DROPPED, TRAIN, VALIDATION
 from jlora_cli.preparing.command import skip_command
-from jlora_cli.preparing.processes import Processes
 from jlora_cli.preparing.sources import name_of
+from jlora_cli.processes import Processes
 
 REPOSITORY = Path(__file__).parents[1]
 

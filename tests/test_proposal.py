@@ -353,7 +353,7 @@ def test_another_template_than_the_models_own_is_told(made, make_base):
 
 def test_a_proposal_is_varied_without_encoding_anew(made, monkeypatch):
     proposal = made()
-    monkeypatch.setattr("jlora_cli.proposal.making.Prompter", None)
+    monkeypatch.setattr("jlora_cli.proposal.making.Encoder", None)
     other = proposal.varied({"learning_rate": "0.1", "epochs": "2"})
     assert (other.config.learning_rate, other.plan.optimizer_steps) == (0.1, 14)
     assert other.plan.warmup_steps == 1  # a tenth of 14, settled anew

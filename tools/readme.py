@@ -26,6 +26,7 @@ def output_of(command: str, folder: Path, language: str) -> str:
     environment = {
         **os.environ,
         "JLORA_LANG": language,
+        "JLORA_CACHE_GIB": "0",  # as at the first time
         "COLUMNS": WIDTH,
         "NO_COLOR": "1",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

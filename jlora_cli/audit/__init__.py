@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from jlora_cli.audit.embedding import describe_untrained
 from jlora_cli.audit.figures import (
-    Data,
     count_tokens,
     embedding_rows,
+    figures_of_tokens,
     round_trips,
     skeleton_of,
     special_ids_of,
-    spellings_in,
     split_specials,
     stay_text,
     survival,
@@ -27,11 +26,12 @@ from jlora_cli.audit.findings import (
     of_spellings,
     of_unknown,
 )
-from jlora_cli.audit.parity import cache_folder, parity_texts, stock_note, stock_parity
+from jlora_cli.audit.parity import parity_texts, stock_note, stock_parity
+from jlora_cli.audit.texts import Texts
 from jlora_cli.audit.wording import brief, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from jlora_cli.dataset import Example
     from jlora_cli.finding import Finding
@@ -39,13 +39,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Audited",
+    "Texts",
     "audit",
     "brief",
-    "cache_folder",
+    "conclude",
     "describe",
     "describe_untrained",
     "embedding_rows",
+    "figures_of_tokens",
     "parity_texts",
+    "round_trips",
     "stock_note",
     "stock_parity",
 ]
@@ -70,25 +73,39 @@ def audit(
 
     `embedding` is how many ids the model's embedding has room for; None where nothing tells.
     """
-    data = Data(examples, skeleton_of(prompter))
-    tokens = count_tokens(prompter, rows)
-    spellings = spellings_in(prompter.tokenizer, data)
+    return conclude(
+        prompter,
+        Texts.of(examples, prompter.tokenizer.special_ids),
+        figures_of_tokens(prompter, count_tokens(rows)) | round_trips(prompter, examples),
+        embedding=embedding,
+    )
+
+
+def conclude(
+    prompter: Prompter, texts: Texts, counted: Mapping[str, Any], *, embedding: int | None
+) -> Audited:
+    """The same of rows that were read before.
+
+    `counted` is what `figures_of_tokens` and `round_trips` gave for them.
+    """
+    skeleton = skeleton_of(prompter)
+    unknown = counted["unknown"] | {"characters": unknown_characters(prompter, texts, skeleton)}
+    spellings = dict(texts.spelled.most_common())
     figures = {
-        "unknown": tokens.unknown | {"characters": unknown_characters(prompter, data)},
-        "byte_fallback_share": tokens.byte_share,
-        **round_trips(prompter, examples),
+        **counted,
+        "unknown": unknown,
         "survives": survival(prompter),
         "special_literals": spellings,
         "literals_stay_text": stay_text(prompter, spellings),
         "special_ids": special_ids_of(prompter.tokenizer, embedding),
-        "template_specials_split": split_specials(prompter.tokenizer, data.skeleton),
+        "template_specials_split": split_specials(prompter.tokenizer, skeleton),
     }
     findings = [
         *of_ids(prompter, figures, embedding),
         *of_unknown(figures["unknown"]),
-        *of_losses(prompter, data, figures["survives"]),
-        *of_spellings(data, figures),
-        *of_language(data, figures),
-        *of_places(data),
+        *of_losses(prompter, texts, figures["survives"]),
+        *of_spellings(texts, spellings),
+        *of_language(texts, figures["characters_per_token"]),
+        *of_places(texts),
     ]
     return Audited(figures, findings)

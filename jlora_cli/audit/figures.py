@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections import Counter
-from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
+from jlora_cli.audit.texts import nfkc, texts_of
 from jlora_cli.dataset import Example, Message
-from jlora_cli.prompt import IGNORED
+from jlora_cli.prompt import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from jlora_cli.audit.texts import Texts
     from jlora_cli.prompt import Encoded, Prompter
     from jlora_cli.tokenizer import Tokenizer
 
@@ -28,12 +28,6 @@ _RARE = "𓀀𒀱ꙮ\U0010fffd"
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 # The last letter with which a byte-level vocabulary spells a byte (GPT-2's bytes_to_unicode).
 _LAST_BYTE_LETTER = "\u0143"
-# Control tokens as families spell them, for text that came from another model's rows.
-_SPELLINGS = (
-    *("</s>", "<unk>", "<pad>", "<mask>", "<bos>", "<eos>", "<start_of_turn>", "<end_of_turn>"),
-    *("[pad]", "[unk]", "[cls]", "[sep]", "[mask]", "[inst]", "[/inst]"),
-)
-_FORMS = (r"<\|[^\s<>|]{1,40}\|>", r"<0x[0-9a-f]{2}>")
 # What a template writes in this form is meant as one token; "[INST]" of Llama 2 is not.
 _MEANT = re.compile(r"<\|[^\s<>|]{1,40}\|>|</?s>|<(?:bos|eos|pad|start_of_turn|end_of_turn)>")
 # What is written, and what of it must come back.
@@ -45,8 +39,6 @@ _SURVIVAL = {
     "case": ("aBc XYZ", "[A-Z]+"),
     "width": ("Ａ１！？（）ｶﾞ", "[！-～｡-ﾟ]+"),
 }
-# How each kind of white space shows in a text.
-SPACING = {"spaces": "  ", "tabs": "\t", "indentation": "\n  "}
 
 
 def embedding_rows(folder: Path) -> int | None:
@@ -57,37 +49,6 @@ def embedding_rows(folder: Path) -> int | None:
     except (OSError, ValueError, TypeError, AttributeError):
         return None
     return size if isinstance(size, int) else None
-
-
-class Data:
-    """The texts of the examples, and what the template writes around one exchange."""
-
-    def __init__(self, examples: Sequence[Example], skeleton: str) -> None:
-        self.skeleton = skeleton
-        self.rows = [texts_of(example) for example in examples]
-        self.answers = [_answer(example) for example in examples]
-        self.texts = [example.text for example in examples if example.text is not None]
-        self.characters: Counter[str] = Counter()
-        for text in chain.from_iterable(self.rows):
-            self.characters.update(text)
-
-    def answers_with(self, matches: Callable[[str], object]) -> int:
-        """How many rows' answers `matches` says yes to."""
-        return sum(bool(matches(answer)) for answer in self.answers)
-
-
-def texts_of(example: Example) -> list[str]:
-    """The texts of an example that a person wrote."""
-    if example.text is not None:
-        return [example.text]
-    return [message.content for message in example.messages]
-
-
-def _answer(example: Example) -> str:
-    """What is trained of a row, end to end."""
-    if example.text is not None:
-        return example.text
-    return "\n".join(m.content for m in example.messages if m.role == "assistant").strip("\n")
 
 
 def skeleton_of(prompter: Prompter) -> str:
@@ -113,17 +74,14 @@ def _back(prompter: Prompter, text: str) -> str:
     return prompter.rules.restore(tokenizer.decode(tokenizer.encode(written(prompter, text))))
 
 
-@dataclass(frozen=True)
-class _Tokens:
-    unknown: dict[str, Any]
-    byte_share: float
+def count_tokens(rows: Iterable[Encoded]) -> Counter[int]:
+    """How often each token occurs in the rows, as they are stored: see `pack`."""
+    return Counter(chain.from_iterable(map(pack, rows)))
 
 
-def count_tokens(prompter: Prompter, rows: Sequence[Encoded]) -> _Tokens:
-    """Unknown and byte tokens of the rows, from their ids alone."""
-    every = Counter(chain.from_iterable(row.ids for row in rows))
-    answers = Counter(chain.from_iterable(row.labels for row in rows))
-    del answers[IGNORED]
+def figures_of_tokens(prompter: Prompter, stored: Mapping[int, int]) -> dict[str, Any]:
+    """Unknown and byte tokens of rows, from the counts of their tokens alone."""
+    every, answers = _counted_ids(stored)
     total, trained = every.total(), answers.total()
     unknown_ids = unknown_ids_of(prompter.tokenizer)
     unknown = sum(every[id_] for id_ in unknown_ids)
@@ -137,7 +95,16 @@ def count_tokens(prompter: Prompter, rows: Sequence[Encoded]) -> _Tokens:
         # The template writes this id itself: what was unknown can no longer be told from it.
         shares = dict.fromkeys(shares)
     in_bytes = sum(every[id_] for id_ in _part_ids(prompter.tokenizer, every))
-    return _Tokens(dict(shares), round(in_bytes / total, 4) if total else 0.0)
+    share = round(in_bytes / total, 4) if total else 0.0
+    return {"unknown": shares, "byte_fallback_share": share}
+
+
+def _counted_ids(stored: Mapping[int, int]) -> tuple[Counter[int], Counter[int]]:
+    """How often each id occurs, and how often among what is trained."""
+    answers = Counter({~token: count for token, count in stored.items() if token < 0})
+    every = Counter({token: count for token, count in stored.items() if token >= 0})
+    every.update(answers)
+    return every, answers
 
 
 def _per_thousand(count: int, total: int) -> float | None:
@@ -165,17 +132,17 @@ def _is_part(tokenizer: Tokenizer, id_: int, piece: str) -> bool:
     return "\ufffd" in tokenizer.decode_continuation([id_])
 
 
-def unknown_characters(prompter: Prompter, data: Data) -> dict[str, int]:
+def unknown_characters(prompter: Prompter, texts: Texts, skeleton: str) -> dict[str, int]:
     """The characters that the vocabulary does not have, with their counts, the commonest first."""
     unknown_ids = unknown_ids_of(prompter.tokenizer)
     if not unknown_ids:
         return {}
-    characters = data.characters.copy()
-    fixed = data.skeleton
+    characters = texts.characters.copy()
+    fixed = skeleton
     for literal in prompter.tokenizer.special_ids:
         fixed = fixed.replace(literal, "")
     for character in fixed:
-        characters[character] += len(data.rows)
+        characters[character] += texts.rows
     distinct = list(characters)
     encoded = prompter.tokenizer.encode_batch([prompter.rules.apply(c) for c in distinct])
     unknown = {
@@ -198,7 +165,7 @@ def round_trips(prompter: Prompter, examples: Sequence[Example]) -> dict[str, An
     return {
         "characters_per_token": round(sum(map(len, texts)) / tokens, 2) if tokens else 0.0,
         "round_trip_share": _whole(rows, [text == back for text, back in pairs]),
-        "round_trip_share_but_width": _whole(rows, [_nfkc(a) == _nfkc(b) for a, b in pairs]),
+        "round_trip_share_but_width": _whole(rows, [nfkc(a) == nfkc(b) for a, b in pairs]),
         "round_trip_rows": len(rows),
     }
 
@@ -208,10 +175,6 @@ def _whole(rows: Sequence[Sequence[str]], same: Sequence[bool]) -> float:
     told = iter(same)
     whole = sum(all(list(islice(told, len(row)))) for row in rows)
     return round(whole / len(rows), 4) if rows else 1.0
-
-
-def _nfkc(text: str) -> str:
-    return unicodedata.normalize("NFKC", text)
 
 
 def survival(prompter: Prompter) -> dict[str, bool]:
@@ -246,31 +209,6 @@ def split_specials(tokenizer: Tokenizer, skeleton: str) -> dict[str, int]:
         for literal in meant
         if literal not in tokenizer.special_ids and tokenizer.piece_id(literal) is None
     }
-
-
-def spellings_in(tokenizer: Tokenizer, data: Data) -> dict[str, int]:
-    """Control tokens spelled out in the data, in any case and width, with their counts of rows."""
-    # Only letters that fold to one letter, so that a place in the folded text is one in the data.
-    folded = {c: _nfkc(c).lower() for c in data.characters}
-    table = {ord(c): to for c, to in folded.items() if len(to) == 1 and to != c}
-    own = (_nfkc(s).lower() for s in tokenizer.special_ids if len(s) > 1)
-    literals = sorted({*own, *_SPELLINGS}, key=len, reverse=True)
-    pattern = re.compile("|".join([*map(re.escape, literals), *_FORMS]))
-    first = {literal[0] for literal in literals} | {"<"}
-    openers = "".join(c for c, to in folded.items() if to[:1] in first)
-    if not openers:
-        return {}
-    opener = re.compile(f"[{re.escape(openers)}]")
-    counts: Counter[str] = Counter()
-    for texts in data.rows:
-        candidates = [text for text in texts if opener.search(text)]
-        spelled = {
-            text[match.start() : match.end()]
-            for text in candidates
-            for match in pattern.finditer(text.translate(table))
-        }
-        counts.update(sorted(spelled))
-    return dict(counts.most_common())
 
 
 def stay_text(prompter: Prompter, spellings: Mapping[str, int]) -> bool:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from jlora_cli.audit.figures import SHOWN, SPACING, Data, folds_case, unknown_ids_of
+from jlora_cli.audit.figures import SHOWN, folds_case, unknown_ids_of
+from jlora_cli.audit.texts import SPACING
 from jlora_cli.audit.wording import counted, names
 from jlora_cli.finding import finding, found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from jlora_cli.audit.texts import Texts
     from jlora_cli.finding import Finding, Severity
     from jlora_cli.prompt import Prompter
 
@@ -22,13 +24,6 @@ _MANY_UNKNOWN = 5.0
 _FEW_CHARACTERS = 0.8
 _JAPANESE_SHARE, _ENOUGH_LETTERS = 0.3, 1000
 _KANA_OR_KANJI = re.compile(r"[ぁ-ヿ㐀-鿿豈-﫿ｦ-ﾟ\U00020000-\U0003ffff]")
-# How scripts write an answer's place into one text, where the loss then covers the question too.
-_ANSWER_PLACES = re.compile(
-    r"^#+ ?(?:Response|Assistant|Answer|Output|回答|応答|出力|アシスタント) ?[:：]?\s*$"
-    r"|^(?:Assistant|システム|アシスタント|AI) ?[:：]"
-    r"|\[/INST\]|<\|im_start\|>assistant|<start_of_turn>model|<\|assistant\|>",
-    re.MULTILINE,
-)
 _SHARE_OF_TEXTS = 0.2
 
 
@@ -64,51 +59,41 @@ def of_unknown(unknown: Mapping[str, Any]) -> Iterator[Finding]:
         )
 
 
-def of_losses(prompter: Prompter, data: Data, survives: Mapping[str, bool]) -> Iterator[Finding]:
+def of_losses(prompter: Prompter, texts: Texts, survives: Mapping[str, bool]) -> Iterator[Finding]:
     """Newlines, white space and capital letters that stand in the rows and do not survive."""
-    total = len(data.rows)
-    if prompter.rules.newline == "space" and data.characters["\n"]:
-        count = data.answers_with(lambda text: "\n" in text)
+    total = texts.rows
+    if prompter.rules.newline == "space" and texts.newline_rows:
+        count = texts.newline_answers
         # A question reads well enough in one line; an answer is then never written in two.
         severity: Severity = "warning" if count else "note"
-        rows = sum(any("\n" in text for text in texts) for texts in data.rows)
-        yield finding("newlines-lost", severity, count=count, rows=rows, total=total)
-    lost = {
-        name: sum(shown in answer for answer in data.answers)
-        for name, shown in SPACING.items()
-        if not survives[name]
-    }
+        yield finding("newlines-lost", severity, count=count, rows=texts.newline_rows, total=total)
+    lost = {name: texts.spaced_answers[name] for name in SPACING if not survives[name]}
     if any(lost.values()):
         what = names(name for name, count in lost.items() if count)
         yield found("spaces-lost", count=max(lost.values()), total=total, what=what)
-    if any(c != c.lower() for c in data.characters) and folds_case(prompter):
-        rows = sum(any(text != text.lower() for text in texts) for texts in data.rows)
-        answers = data.answers_with(lambda text: text != text.lower())
+    if texts.has_capitals and folds_case(prompter):
+        rows, answers = texts.capital_rows, texts.capital_answers
         yield found("case-folded", rows=rows, total=total, answers=answers)
 
 
-def of_spellings(data: Data, figures: Mapping[str, Any]) -> Iterator[Finding]:
+def of_spellings(texts: Texts, spelled: Mapping[str, int]) -> Iterator[Finding]:
     """Control tokens spelled out in the rows."""
-    spelled = figures["special_literals"]
     if spelled:
-        rows = sum(any(s in text for s in spelled for text in texts) for texts in data.rows)
         literals = counted(dict(list(spelled.items())[:SHOWN]))
-        yield found("special-tokens-in-text", rows=rows, total=len(data.rows), literals=literals)
+        told = {"rows": texts.spelled_rows, "total": texts.rows, "literals": literals}
+        yield found("special-tokens-in-text", **told)
 
 
-def of_language(data: Data, figures: Mapping[str, Any]) -> Iterator[Finding]:
-    """A vocabulary that was not made for the language of the rows."""
-    letters = sum(n for c, n in data.characters.items() if not c.isspace())
-    japanese = sum(n for c, n in data.characters.items() if _KANA_OR_KANJI.match(c))
-    density = figures["characters_per_token"]
+def of_language(texts: Texts, density: float) -> Iterator[Finding]:
+    """A vocabulary not made for the language of the rows; `density` is characters a token."""
+    letters = sum(n for c, n in texts.characters.items() if not c.isspace())
+    japanese = sum(n for c, n in texts.characters.items() if _KANA_OR_KANJI.match(c))
     in_japanese = letters >= _ENOUGH_LETTERS and japanese > _JAPANESE_SHARE * letters
     if in_japanese and 0 < density < _FEW_CHARACTERS:
         yield found("model-not-for-language", density=f"{density:.2f}")
 
 
-def of_places(data: Data) -> Iterator[Finding]:
+def of_places(texts: Texts) -> Iterator[Finding]:
     """Questions and answers written into one text, where both are trained."""
-    texts = data.texts
-    marked = [match[0].strip() for text in texts if (match := _ANSWER_PLACES.search(text))]
-    if len(marked) > _SHARE_OF_TEXTS * len(texts):
-        yield found("prompts-supervised", rows=len(marked), total=len(texts), mark=marked[0])
+    if texts.marked > _SHARE_OF_TEXTS * texts.texts:
+        yield found("prompts-supervised", rows=texts.marked, total=texts.texts, mark=texts.mark)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jlora_cli.audit.figures import sample, texts_of, written
+from jlora_cli.audit.figures import sample, written
+from jlora_cli.audit.texts import texts_of
+from jlora_cli.cache import cache_folder
 from jlora_cli.messages import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from jlora_cli.dataset import Example
     from jlora_cli.prompt import Prompter
@@ -61,19 +62,6 @@ def stock_note(parity: Mapping[str, Any]) -> str:
     key = "audit.stock_differs" if parity["differ"] else "audit.stock_same"
     named = {"name": parity["class"], "version": parity["transformers"]}
     return say(key, count=parity["differ"], total=parity["texts"], **named)
-
-
-def cache_folder() -> Path:
-    """`JLORA_CACHE`, else a folder `jlora` where this platform keeps what can be made anew."""
-    named = os.environ.get("JLORA_CACHE")
-    if named:
-        return Path(named).expanduser()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "jlora"
-    variable, usual = "XDG_CACHE_HOME", Path(".cache")
-    if sys.platform == "win32":
-        variable, usual = "LOCALAPPDATA", Path("AppData") / "Local"
-    return Path(os.environ.get(variable) or Path.home() / usual) / "jlora"
 
 
 def _identity(tokenizer: Tokenizer) -> str:

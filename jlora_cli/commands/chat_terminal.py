@@ -141,7 +141,7 @@ def _unwrapped(text: str) -> str:
 
 def history_file() -> Path:
     """Where this user's messages are kept for the next chat."""
-    from jlora_cli.audit.parity import cache_folder
+    from jlora_cli.cache import cache_folder
 
     return cache_folder() / HISTORY
 

@@ -33,6 +33,8 @@ def brief_plan(proposal: Proposal) -> None:
             free=f"{plan.available_gib:.1f}",
         )
     )
+    if proposal.from_cache:
+        screen.note(say("train.from_cache"))
     screen.note(say("train.settings", settings=_settings_in_short(proposal)))
     screen.note(brief(proposal.tokens))
     screen.preview(proposal.preview()[:1], to_stderr=True)

@@ -25,7 +25,7 @@ from jlora_cli.dataset.reading import (
 )
 from jlora_cli.dataset.rows import SUFFIXES, Piece, rows_in
 from jlora_cli.dataset.sieve import Asked, OnBadRow, Sieve, Tally
-from jlora_cli.dataset.sifting import Job, Sifted, folded, jobs_of, sift
+from jlora_cli.dataset.sifting import Job, Sifted, folded, sift, worked
 
 __all__ = [
     "FORMATS",
@@ -52,7 +52,6 @@ __all__ = [
     "folded",
     "is_folder",
     "is_prepared",
-    "jobs_of",
     "join",
     "line_blocks",
     "parse_mapping",
@@ -60,4 +59,5 @@ __all__ = [
     "read_files",
     "rows_in",
     "sift",
+    "worked",
 ]

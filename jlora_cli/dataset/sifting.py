@@ -7,19 +7,21 @@ import unicodedata
 from array import array
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from jlora_cli.dataset.rows import rows_in
 from jlora_cli.dataset.sieve import Sieve, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from jlora_cli.dataset.examples import Example
     from jlora_cli.dataset.reading import FileReading
     from jlora_cli.dataset.rows import Piece
     from jlora_cli.dataset.sieve import Asked
+    from jlora_cli.processes import Processes
 
+Made = TypeVar("Made")
 KEY_BYTES = 8
 # Neither stands in a checked text, so that no two rows are alike by their seams.
 BETWEEN_TURNS, AFTER_ROLE = "\0\0", "\0"
@@ -98,3 +100,20 @@ def jobs_of(reading: FileReading) -> Iterator[Job]:
     for piece in reading.opened.pieces:
         asked = replace(reading.asked, format=reading.format or None)
         yield Job(piece, reading.opened.path.name, asked)
+
+
+def worked(
+    reading: FileReading, work: Callable[[Job], Made], processes: Processes, *, large: bool
+) -> Iterator[tuple[Job, Made]]:
+    """The file's pieces in order, each with what `work` made of it, until the file is lost.
+
+    The first good row decides the format, so a `large` file is shared out from there on: whoever
+    asks for the next piece has put the tally of the one before into `reading`.
+    """
+    jobs = jobs_of(reading)
+    for job in jobs:
+        yield job, work(job)
+        if reading.format or reading.is_lost:
+            break
+    if not reading.is_lost:
+        yield from processes.in_order(work, jobs, large=large)

@@ -18,9 +18,10 @@ GIB = 2**30
 # accelerate are imported; the rest (thread pools, kernels' scratch space, the heap of small things)
 # is what the runs of benchmarks/memory_estimate.py had beyond theirs. Linux, torch 2.13 for CPUs.
 RUNTIME_GIB = 0.45
-# An encoded row in Python, two lists of numbers with its text's remains: 4,278 rows of 1.17 million
-# tokens took 124 MiB.
-ROW_BYTES_PER_TOKEN = 110
+# A stored token takes four, and the places of a row about twenty: what reading 150,000 rows of 14
+# million tokens in an epoch's order made resident, was 4.13 (benchmarks/encoding.py). These are
+# pages of a mapped file, which the system takes back when it needs them.
+ROW_BYTES_PER_TOKEN = 5
 # Places whose logits live at once in the loss: on a CPU so few that a part stays in its caches, on
 # a GPU as many as give 256 MiB of float32.
 PLACES_AT_ONCE, LOGITS_AT_ONCE_ON_GPU = 128, 1 << 26

@@ -44,6 +44,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{rows} 行、{tokens} トークン（うち学習対象 {supervised}）。{steps} ステップ、"
         "ウォームアップ {warmup}、最大学習率 {rate}。メモリ約 {memory} / {free} GiB",
     ),
+    "train.from_cache": (
+        "Rows as they were encoded before; JLORA_CACHE_GIB=0 keeps none.",
+        "行は以前のエンコード結果を使います（JLORA_CACHE_GIB=0 で保存しません）",
+    ),
     "train.refused": ("{id}: {what}. {why}", "{id}: {what}。{why}"),
     "allow.unknown": (
         "--allow {id}: there is no such finding{hint}",

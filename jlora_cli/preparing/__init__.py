@@ -18,7 +18,6 @@ from jlora_cli.preparing.command import skip_command
 from jlora_cli.preparing.deciding import Decision, decide
 from jlora_cli.preparing.gathering import Gathered, Gatherer, Spool
 from jlora_cli.preparing.near import check_near
-from jlora_cli.preparing.processes import Processes
 from jlora_cli.preparing.record import made_of, manifest_of
 from jlora_cli.preparing.sources import (
     DEMO_DATA,
@@ -37,6 +36,7 @@ from jlora_cli.preparing.writing import (
     write_ordered,
     write_parquet,
 )
+from jlora_cli.processes import Processes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from jlora_cli.preparing.processes import Processes
     from jlora_cli.preparing.values import Audit
+    from jlora_cli.processes import Processes
 
 AUDITED_ROWS = 10_000
 SHOWN_ROWS = 3

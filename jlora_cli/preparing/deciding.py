@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from array import array
 
     from jlora_cli.preparing.gathering import Gathered
-    from jlora_cli.preparing.processes import Processes
     from jlora_cli.preparing.values import Rules
+    from jlora_cli.processes import Processes
 
 
 @dataclass

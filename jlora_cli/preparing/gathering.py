@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from jlora_cli.dataset import Asked, FileReading, Job, Sifted, Tally, jobs_of, sift
+from jlora_cli.dataset import Asked, FileReading, Job, Sifted, Tally, sift, worked
 from jlora_cli.dataset.faults import RowError
 from jlora_cli.dataset.files import encoding_name
 from jlora_cli.errors import JloraError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from jlora_cli.preparing.processes import Processes
+    from jlora_cli.processes import Processes
 
 LARGE_BYTES = 32 << 20  # below, other processes take longer to start than they save
 PACKED_LARGE = LARGE_BYTES // 8
@@ -132,19 +132,9 @@ class Gatherer:
         return _record_of(path, reading)
 
     def _sifted(self, reading: FileReading) -> Iterator[Sifted]:
-        """The file's pieces in order, up to the row that fills the spool.
-
-        The first good row decides the format, so the work is shared out from there on.
-        """
-        jobs = jobs_of(reading)
-        for job in jobs:
-            yield self._within(job, sift(job))
-            if reading.format or reading.is_lost or self.is_full:
-                break
-        if reading.is_lost or self.is_full:
-            return
+        """The file's pieces in order, up to the row that fills the spool."""
         large = _is_large(reading.opened.path)
-        for job, done in self.processes.in_order(sift, jobs, large=large):
+        for job, done in worked(reading, sift, self.processes, large=large):
             yield self._within(job, done)
             if self.is_full:
                 return

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from jlora_cli.preparing.gathering import Spool
-    from jlora_cli.preparing.processes import Processes
+    from jlora_cli.processes import Processes
 
 PLACES, BANDS = 128, 16
 PLACE_BYTES = 4

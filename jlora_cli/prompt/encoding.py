@@ -118,7 +118,11 @@ class Prompter:
         return compile_template(self.format.chat_template)
 
     def _literal(self, id: int | None) -> str:
-        return next((text for text, known in self.tokenizer.special_ids.items() if known == id), "")
+        return self._first_literals.get(id, "")
+
+    @cached_property
+    def _first_literals(self) -> dict[int | None, str]:
+        return {id: text for text, id in reversed([*self.tokenizer.special_ids.items()])}
 
     def _guard(self, text: str) -> str:
         """User text whose special literals and newline literals are only text."""
@@ -285,18 +289,33 @@ class Prompter:
     ) -> EncodedRows:
         """`wholes`, none longer than `max_length` tokens; see `jlora_cli.prompt.fitting`."""
 
-        def encode_last(example: Example) -> Encoded:
-            return self._assemble([self._sequences(example, train_on)[-1].spans])[0]
+        def last(example: Example) -> Encoded:
+            return self.encode_last(example, train_on)
 
-        return fit(wholes, encode_last, max_length=max_length, truncate=truncate)
+        return fit(wholes, last, max_length=max_length, truncate=truncate)
+
+    def encode_last(self, example: Example, train_on: str) -> Encoded:
+        """The last training sequence of `example`."""
+        return self._assemble([self._sequences(example, train_on)[-1].spans])[0]
 
     def encode_whole(self, examples: Sequence[Example], train_on: str) -> list[Whole]:
         """The training sequences of `examples` at their full lengths."""
-        sequences = [(e, told) for e in examples for told in self._sequences(e, train_on)]
+        return [
+            Whole(_first(examples[at], end), made)
+            for at, end, made in self.encode_turns(examples, train_on)
+        ]
+
+    def encode_turns(
+        self, examples: Sequence[Example], train_on: str
+    ) -> list[tuple[int, int, Encoded]]:
+        """The same as (which of `examples`, how many of its messages, sequence); 0 for text."""
+        sequences = [
+            (at, told) for at, e in enumerate(examples) for told in self._sequences(e, train_on)
+        ]
         assembled = self._assemble([told.spans for _, told in sequences])
         return [
-            Whole(_first(example, told.end), replace(made, origin=example.origin))
-            for (example, told), made in zip(sequences, assembled, strict=True)
+            (at, told.end, replace(made, origin=examples[at].origin))
+            for (at, told), made in zip(sequences, assembled, strict=True)
         ]
 
     # -- ids to text -------------------------------------------------------------------------

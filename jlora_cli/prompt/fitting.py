@@ -35,9 +35,9 @@ def fit(
         if len(whole.encoded.ids) <= max_length:
             rows.append(whole.encoded)
             continue
-        fitted = list(_fitted(whole, encode_last, max_length, truncate))
-        rows += fitted
-        if not fitted:
+        made = list(fitted(whole, encode_last, max_length=max_length, truncate=truncate))
+        rows += made
+        if not made:
             dropped.append(whole.encoded.origin)
         elif truncate == "cut" and whole.example.text is None:
             cut += 1
@@ -46,8 +46,8 @@ def fit(
     return EncodedRows(rows, dropped, shortened, cut)
 
 
-def _fitted(
-    whole: Whole, encode_last: Callable[[Example], Encoded], max_length: int, truncate: str
+def fitted(
+    whole: Whole, encode_last: Callable[[Example], Encoded], *, max_length: int, truncate: str
 ) -> Iterator[Encoded]:
     """What of a sequence that is too long can be trained on."""
     example, made = whole

@@ -24,6 +24,11 @@ class RenderError(Exception):
 
 def choose_template(asked: str, tokenizer: Tokenizer, examples: Sequence[Example]) -> str:
     """The template's name: as asked; "auto" is the model's own, else what suits the rows."""
+    return template_for(asked, tokenizer, has_input=any(example.input for example in examples))
+
+
+def template_for(asked: str, tokenizer: Tokenizer, *, has_input: bool) -> str:
+    """`choose_template`, of rows that are known to have, or not to have, an input."""
     if asked == "model" and tokenizer.chat_template is None:
         raise refuse("prompt.no_chat_template", folder=tokenizer.folder)
     if asked not in ("auto", "model", *TEMPLATES):
@@ -34,7 +39,7 @@ def choose_template(asked: str, tokenizer: Tokenizer, examples: Sequence[Example
         return asked
     if tokenizer.chat_template is not None:
         return "model"
-    return "alpaca-ja" if any(example.input for example in examples) else "chat-markdown"
+    return "alpaca-ja" if has_input else "chat-markdown"
 
 
 def compile_template(text: str) -> Callable[..., str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from jlora_cli import preflight
-from jlora_cli.audit import audit, describe_untrained, parity_texts
+from jlora_cli.audit import conclude, describe_untrained
 from jlora_cli.config import Resolved, parse_options, resolve, settle
+from jlora_cli.encoding import Encoder, Wanted
 from jlora_cli.errors import refuse
 from jlora_cli.finding import found
 from jlora_cli.hub import DEMO, find_model, is_here
@@ -17,9 +16,9 @@ from jlora_cli.machine import require_logger_packages
 from jlora_cli.memory import longest_that_fits
 from jlora_cli.messages import say
 from jlora_cli.plan import settle_max_length
-from jlora_cli.preparing import DEMO_VALIDATION, find_validation, load_data
+from jlora_cli.preparing import DEMO_VALIDATION, find_validation
 from jlora_cli.profile import check_fit, choose_profile, load_profile
-from jlora_cli.prompt import Prompter, choose_template, differs_from_own, format_for
+from jlora_cli.prompt import differs_from_own
 from jlora_cli.proposal.values import Proposal, judge
 from jlora_cli.recipe import ATTENTION_LAYERS, ROWS_APART, attention_layers
 from jlora_cli.run_folder import (
@@ -35,10 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from jlora_cli.config import RunConfig
-    from jlora_cli.dataset import Example, Loaded
+    from jlora_cli.encoding import Fitted
     from jlora_cli.machine import Machine
     from jlora_cli.profile import Profile
-    from jlora_cli.prompt import EncodedRows
 
 
 def propose(
@@ -57,14 +55,17 @@ def propose(
     resolved, findings = settle(resolved, machine)
     findings += check_fit(chosen.name, machine)
     base = _open_base(resolved.config.model)
-    resolved, data, held_out = _read_rows(resolved)
-    template = choose_template(resolved.config.template, base.tokenizer, data.examples)
-    format = format_for(base.tokenizer, template, base.model)
-    prompter = Prompter(base.tokenizer, format)
-    draft = _settle_rest(resolved, base.shape, template, chosen)
-    draft, material = _encode(draft, base, prompter, (data.examples, held_out), machine)
-    audited = audit(
-        prompter, data.examples, material.train.rows, embedding=base.shape.vocabulary or None
+    resolved = _settle_validation(resolved)
+    with _encoder(resolved.config, base) as encoder:
+        format = encoder.prompter.format
+        draft = _settle_rest(resolved, base.shape, format.template, chosen)
+        draft, material, train = _encode(draft, base, encoder, machine)
+        told = encoder.told
+    audited = conclude(
+        encoder.prompter,
+        told.texts,
+        train.counted | told.round_trips,
+        embedding=base.shape.vocabulary or None,
     )
     resolved, plan, found = judge(draft, material, machine)
     standing = [*findings, *audited.findings]
@@ -77,15 +78,16 @@ def propose(
         model_folder=base.folder,
         tokenizer=base.tokenizer,
         material=material,
-        prompts=_prompts(draft.config, [*held_out, *data.examples], prompter, base.shape.context),
-        data_fingerprint=_fingerprint(material.train),
+        prompts=draft.config.sample_prompts or tuple(told.prompts),
+        data_fingerprint=train.fingerprint,
         plan=plan,
         findings=preflight.allow([*found, *standing], allowed),
         standing=standing,
         allowed=tuple(allowed),
-        warnings=list(data.warnings),
+        warnings=told.warnings,
         tokens=audited.figures,
-        parity_texts=tuple(parity_texts(prompter, data.examples)),
+        parity_texts=tuple(told.parity),
+        from_cache=encoder.from_cache,
     )
 
 
@@ -125,14 +127,12 @@ def _check_no_adapter(model: str, folder: Path) -> None:
             raise preflight.FindingError(found("base-is-adapter", model=model, base=base))
 
 
-def _read_rows(resolved: Resolved) -> tuple[Resolved, Loaded, list[Example]]:
-    """The training rows, and those held out: named, or beside the data."""
-    if resolved.config.data is None:
-        raise refuse("train.no_data")
-    data = load_data(resolved.config.data)
-    resolved = _settle_validation(resolved)
-    named = resolved.config.validation
-    return resolved, data, load_data(named).examples if named else []
+def _encoder(config: RunConfig, base: _Base) -> Encoder:
+    """What makes the training rows, and those held out: named, or beside the data."""
+    wanted = Wanted(
+        base.tokenizer, base.model, config.template, config.train_on, base.shape.context
+    )
+    return Encoder(config.data or "", config.validation, wanted)
 
 
 def _check_vocabulary(folder: Path, tokenizer: Tokenizer, shape: Shape) -> None:
@@ -145,7 +145,9 @@ def _check_vocabulary(folder: Path, tokenizer: Tokenizer, shape: Shape) -> None:
 def _settle_validation(resolved: Resolved) -> Resolved:
     """The validation rows that lie beside the data, where none are named."""
     config = resolved.config
-    beside = find_validation(config.data or "") if config.validation is None else None
+    if config.data is None:
+        raise refuse("train.no_data")
+    beside = find_validation(config.data) if config.validation is None else None
     if beside is None:
         return resolved
     name = DEMO_VALIDATION if config.data == DEMO else str(beside)
@@ -204,65 +206,31 @@ def _settle_targets(
 
 
 def _encode(
-    draft: Resolved,
-    base: _Base,
-    prompter: Prompter,
-    examples: tuple[list[Example], list[Example]],
-    machine: Machine,
-) -> tuple[Resolved, preflight.Material]:
-    """The rows to train on and those held out as ids, none longer than `max_length` says."""
+    draft: Resolved, base: _Base, encoder: Encoder, machine: Machine
+) -> tuple[Resolved, preflight.Material, Fitted]:
+    """The rows to train on and those held out, none longer than `max_length` says."""
     config = draft.config
-    wholes, held_out = (prompter.encode_whole(each, config.train_on) for each in examples)
-    lengths = [len(whole.encoded.ids) for whole in wholes]
+    lengths = encoder.encode()
     room = None
     if config.max_length == "auto":
         # Where not even one token fits, the plan says so; a length would be no remedy.
         size = config.batch_size
         room = longest_that_fits(config, base.shape, machine, rows_per_batch=size) or None
     draft = settle_max_length(draft, base.shape.context, lengths, room)
-    how: dict[str, Any] = {
-        "max_length": int(draft.config.max_length),
-        "train_on": config.train_on,
-        "truncate": config.truncate,
-    }
+    train, held_out = encoder.fit(int(draft.config.max_length), config.truncate)
+    prompter = encoder.prompter
     material = preflight.Material(
-        train=prompter.fit(wholes, **how),
-        validation=prompter.fit(held_out, **how),
+        train=train.rows,
+        validation=held_out.rows,
         format=prompter.format,
         shape=base.shape,
         layers=known_layers(base.shape.model_type),
         longest=max(lengths, default=0),
-        conversations=sum(whole.example.text is None for whole in wholes),
+        conversations=encoder.told.conversations,
         other_template=differs_from_own(prompter),
         weights_here=base.weights_here,
         untrained_end=describe_untrained(
             base.folder, prompter.format.turn_end_id, base.tokenizer.special_ids.values()
         ),
     )
-    return draft, material
-
-
-def _prompts(
-    config: RunConfig, examples: list[Example], prompter: Prompter, context: int
-) -> tuple[str, ...]:
-    """The prompts answered before and after: as asked, else of the first rows, held-out ones first.
-
-    One that fills half the model's context is passed over: its answer might not fit behind it.
-    """
-    if config.sample_prompts:
-        return config.sample_prompts
-    shown: dict[str, None] = {}
-    for example in examples:
-        first = example.messages[:1]
-        if first and first[0].role == "user" and len(prompter.prompt_ids(first)) <= context // 2:
-            shown[first[0].content] = None
-        if len(shown) == 3:
-            break
-    return tuple(shown)
-
-
-def _fingerprint(train: EncodedRows) -> str:
-    digest = hashlib.sha256()
-    for row in train.rows:
-        digest.update(json.dumps([row.ids, row.labels]).encode())
-    return digest.hexdigest()
+    return draft, material, train

@@ -52,7 +52,7 @@ class Proposal:
     `draft` is the config before anything was settled that depends on the number of steps;
     `standing` are the findings that no such setting changes; `allowed` the ids of errors that
     the owner overrides. `tokens` are the figures of the tokenizer's audit; `parity_texts` what it
-    is compared with the stock class on.
+    is compared with the stock class on. `from_cache`: the rows had been encoded before.
     """
 
     profile: str
@@ -72,6 +72,7 @@ class Proposal:
     warnings: list[str]
     tokens: dict[str, Any]
     parity_texts: tuple[str, ...]
+    from_cache: bool = False
 
     @property
     def config(self) -> RunConfig:

@@ -379,6 +379,17 @@ def test_the_session_gets_the_proposal_and_its_end_is_told(run, session, tiny_ba
     assert "Tokenizer: unknown 0.00 of 1,000" in done.stderr
 
 
+def test_a_second_run_of_the_same_rows_says_that_it_does_not_encode_them(
+    run, session, tiny_base, rows, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("JLORA_CACHE", str(tmp_path / "cache"))
+    first, second = (run("--model", tiny_base, "--data", rows) for _ in range(2))
+    assert "encoded before" not in first.stderr
+    assert "Rows as they were encoded before" in second.stderr
+    use_language("ja")
+    assert "以前のエンコード結果" in run("--model", tiny_base, "--data", rows).stderr
+
+
 def test_a_run_is_told_what_the_stock_class_would_have_read(run, session, tiny_base, rows):
     done = run("--model", tiny_base, "--data", rows)
     ((proposal, _),) = session.calls

@@ -56,7 +56,16 @@ def test_a_healthy_run_says_nothing_but_what_jlora_says(launcher, uninterrupted)
     lines = (uninterrupted.parent / "log").read_text(encoding="utf-8").splitlines()
     # The plan and its settings, a row as it is trained, findings with two lines each, stages,
     # steps and checkpoints.
-    ours = ("Profile ", "6 rows", "Tokenizer: ", "stock T5Tokenizer ", "  1 ! ", "  2 ! ", "      ")
+    ours = (
+        "Profile ",
+        "6 rows",
+        "Rows as ",
+        "Tokenizer: ",
+        "stock T5Tokenizer ",
+        "  1 ! ",
+        "  2 ! ",
+        "      ",
+    )
     ours += ("Settings: ", "行.jsonl:", "### ", "吾輩は何", "⟦", "• ", "  step ", "  checkpoint ")
     others = [line for line in lines if not line.startswith((*ours, "Loss ", "Next: "))]
     assert [line for line in others if line] == []
