@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -77,12 +76,12 @@ class EncodedRows:
     cut: int = 0
     census: Census | None = None
 
-    @cached_property
+    @property
     def lengths(self) -> Sequence[int]:
         """Of each row, in tokens."""
         return lengths_of(self.rows)
 
-    @cached_property
+    @property
     def supervised(self) -> Sequence[int]:
         """Of each row, how many tokens the loss looks at."""
         return supervised_of(self.rows)
