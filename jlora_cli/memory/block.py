@@ -86,12 +86,12 @@ def _pairs(shape: Shape, batch: MicroBatch) -> int:
 def _passing(config: RunConfig, shape: Shape, batch: MicroBatch, numbers: _Arithmetic) -> float:
     """What the forward or backward pass of a block takes and frees again, at most.
 
-    Counted for GPT-2, GPT-NeoX, Llama and Gemma 2: 2 tensors of the feed-forward layer's inner
-    width (1 where the block was just made anew), or 1.25 of all heads' scores where they are made;
+    Counted for GPT-2, GPT-NeoX, Llama and Gemma 2: 1.75 tensors of the feed-forward layer's
+    inner width (0.75 where the block was just made anew), or 1.25 of all heads' scores where they are made;
     DoRA weighs a whole layer in four copies.
     """
     remade = config.gradient_checkpointing is True
-    widest = (1.0 if remade else 2.0) * numbers.norm * shape.intermediate
+    widest = (0.75 if remade else 1.75) * numbers.norm * shape.intermediate
     if _is_eager(config, shape) and not remade:
         widest = max(widest, 5.0 * shape.heads * batch.longest)
     whole = 16.0 * shape.largest_linear if config.lora_variant == "dora" else 0.0

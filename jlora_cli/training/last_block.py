@@ -73,4 +73,4 @@ def _focused(
     flat = x.flatten(0, 1)
     made = forward(flat.index_select(0, focus.places))
     whole = made.new_zeros(flat.shape[0], made.shape[-1])
-    return whole.index_copy(0, focus.places, made).view(*x.shape[:-1], -1)
+    return whole.index_copy(0, focus.places, made).view(*x.shape[:-1], made.shape[-1])

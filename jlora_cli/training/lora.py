@@ -2,8 +2,9 @@
 
 PEFT adds the adapter's output to the base's in five operations, each of which writes a tensor as
 wide as the layer's output or input and keeps some, dropout's mask as numbers among them. Here the
-product is added as it is made, and what is kept is the input, which the layers that read it share,
-and one byte a number for dropout. Same formula, same gradients.
+product is added as it is made, in place where the base's layer is plain too; what is kept is the
+input, which the layers that read it share, and one byte a number for dropout. Same formula, same
+gradients.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from peft.tuners.lora import LoraLayer
+from transformers.pytorch_utils import Conv1D
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -34,22 +36,71 @@ def fuse(adapted: PeftModel) -> int:
 
 def _forward(layer: Any, x: torch.Tensor, *_: object, **__: object) -> torch.Tensor:
     """x: (..., width in) -> (..., width out)."""
-    y: torch.Tensor = layer.base_layer(x)
+    base = layer.base_layer
     if layer.disable_adapters:
-        return y
+        given: torch.Tensor = base(x)
+        return given
     dropout = getattr(layer.lora_dropout[_NAME], "p", 0.0) if layer.training else 0.0
     a, b = layer.lora_A[_NAME].weight, layer.lora_B[_NAME].weight
-    added: torch.Tensor = _AddProduct.apply(  # type: ignore[no-untyped-call]
-        y, x, a, b, layer.scaling[_NAME], dropout
-    )
-    return added
+    product = (a, b, layer.scaling[_NAME], dropout)
+    made: torch.Tensor
+    if type(base) in (torch.nn.Linear, Conv1D):
+        weight = base.weight if type(base) is Conv1D else base.weight.t()
+        made = _WholeLayer.apply(x, weight, base.bias, *product)  # type: ignore[no-untyped-call]
+    else:
+        made = _AddProduct.apply(base(x), x, *product)  # type: ignore[no-untyped-call]
+    return made
+
+
+class _WholeLayer(torch.autograd.Function):
+    """x W + bias + scale * dropout(x) A' B' (Hu et al. 2021, eq. 3) with W and bias frozen.
+
+    x: (..., in), weight: (in, out), bias: (out,) or None, a: (rank, in), b: (out, rank). Computed
+    in the weight's precision, as autocast would.
+    """
+
+    @staticmethod
+    def forward(  # noqa: PLR0913 - one layer, whole
+        ctx: Any,
+        x: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        a: torch.Tensor,
+        b: torch.Tensor,
+        scale: float,
+        dropout: float,
+    ) -> torch.Tensor:
+        flat = x.reshape(-1, x.shape[-1])
+        dtype, kept = weight.dtype, _drawn(flat, dropout)
+        ctx.scale, ctx.x_shape = scale / (1.0 - dropout), x.shape
+        with torch.autocast(x.device.type, enabled=False):
+            narrow_x = flat.to(dtype)
+            y = narrow_x @ weight if bias is None else torch.addmm(bias, narrow_x, weight)
+            narrow = _dropped(narrow_x, kept) @ a.to(dtype).t()
+            y.addmm_(narrow, b.to(dtype).t(), alpha=ctx.scale)
+        ctx.save_for_backward(flat, kept, narrow, a, b, weight)
+        return y.view(*x.shape[:-1], y.shape[-1])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        flat, kept, narrow, a, b, weight = ctx.saved_tensors
+        wide = grads[0].reshape(-1, grads[0].shape[-1])
+        thin, of_a, of_b = _gradients(wide, flat, kept, narrow, a, b, ctx.scale)
+        of_x = None
+        if ctx.needs_input_grad[0]:
+            of_x = wide @ weight.t()
+            if kept is None:
+                of_x.addmm_(thin, a.to(wide.dtype))
+            else:
+                of_x += _dropped(thin @ a.to(wide.dtype), kept)
+            of_x = of_x.to(flat.dtype).view(ctx.x_shape)
+        return of_x, None, None, of_a, of_b, None, None
 
 
 class _AddProduct(torch.autograd.Function):
-    """y + scale * dropout(x) A' B' (Hu et al. 2021, eq. 3).
+    """y + scale * dropout(x) A' B', where y is what a packed layer made of x.
 
-    y: (..., out), x: (..., in), a: (rank, in), b: (out, rank). Computed in y's precision, as
-    autocast would.
+    y: (..., out); see `_WholeLayer`. Computed in y's precision.
     """
 
     @staticmethod
@@ -63,27 +114,41 @@ class _AddProduct(torch.autograd.Function):
         dropout: float,
     ) -> torch.Tensor:
         flat = x.reshape(-1, x.shape[-1])
-        kept = _drawn(flat, dropout)
-        ctx.scale = scale / (1.0 - dropout)
-        dtype = y.dtype
-        narrow = _dropped(flat.to(dtype), kept) @ a.to(dtype).t()
-        wide = y.reshape(-1, y.shape[-1])
+        dtype, kept = y.dtype, _drawn(flat, dropout)
+        ctx.scale, ctx.x_shape = scale / (1.0 - dropout), x.shape
+        with torch.autocast(x.device.type, enabled=False):
+            narrow = _dropped(flat.to(dtype), kept) @ a.to(dtype).t()
+            wide = y.reshape(-1, y.shape[-1])
+            # Not in place: y may be a view of what its own layer keeps.
+            made = torch.addmm(wide, narrow, b.to(dtype).t(), alpha=ctx.scale)
         ctx.save_for_backward(flat, kept, narrow, a, b)
-        ctx.x_dtype, ctx.x_shape = x.dtype, x.shape
-        return torch.addmm(wide, narrow, b.to(dtype).t(), alpha=ctx.scale).view_as(y)
+        return made.view_as(y)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        (grad,) = grads
         flat, kept, narrow, a, b = ctx.saved_tensors
-        wide = grad.reshape(-1, grad.shape[-1])
-        thin = (wide @ b.to(wide.dtype)).mul_(ctx.scale)
-        of_b = (wide.t() @ narrow).mul_(ctx.scale).to(b.dtype)
-        of_a = (thin.t() @ _dropped(flat.to(wide.dtype), kept)).to(a.dtype)
+        wide = grads[0].reshape(-1, grads[0].shape[-1])
+        thin, of_a, of_b = _gradients(wide, flat, kept, narrow, a, b, ctx.scale)
         of_x = None
         if ctx.needs_input_grad[1]:
-            of_x = _dropped(thin @ a.to(wide.dtype), kept).to(ctx.x_dtype).view(ctx.x_shape)
-        return grad, of_x, of_a, of_b, None, None
+            of_x = _dropped(thin @ a.to(wide.dtype), kept).to(flat.dtype).view(ctx.x_shape)
+        return grads[0], of_x, of_a, of_b, None, None
+
+
+def _gradients(  # noqa: PLR0913 - the parts of one product
+    wide: torch.Tensor,
+    flat: torch.Tensor,
+    kept: torch.Tensor | None,
+    narrow: torch.Tensor,
+    a: torch.Tensor,
+    b: torch.Tensor,
+    scale: float,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The gradient between A and B, of A and of B; wide: (places, out), that of the output."""
+    thin = (wide @ b.to(wide.dtype)).mul_(scale)
+    of_b = (wide.t() @ narrow).mul_(scale).to(b.dtype)
+    of_a = (thin.t() @ _dropped(flat.to(wide.dtype), kept)).to(a.dtype)
+    return thin, of_a, of_b
 
 
 def _drawn(like: torch.Tensor, dropout: float) -> torch.Tensor | None:

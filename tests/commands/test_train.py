@@ -390,7 +390,10 @@ def test_a_second_run_of_the_same_rows_says_that_it_does_not_encode_them(
     assert "以前のエンコード結果" in run("--model", tiny_base, "--data", rows).stderr
 
 
-def test_a_run_is_told_what_the_stock_class_would_have_read(run, session, tiny_base, rows):
+def test_a_run_is_told_what_the_stock_class_would_have_read(
+    run, session, tiny_base, rows, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("JLORA_CACHE", str(tmp_path / "cache"))  # it is measured once a tokenizer
     done = run("--model", tiny_base, "--data", rows)
     ((proposal, _),) = session.calls
     parity = proposal.tokens["stock_parity"]
