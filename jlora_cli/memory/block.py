@@ -86,9 +86,9 @@ def _pairs(shape: Shape, batch: MicroBatch) -> int:
 def _passing(config: RunConfig, shape: Shape, batch: MicroBatch, numbers: _Arithmetic) -> float:
     """What the forward or backward pass of a block takes and frees again, at most.
 
-    Counted for GPT-2, GPT-NeoX, Llama and Gemma 2: 1.75 tensors of the feed-forward layer's
-    inner width (0.75 where the block was just made anew), or 1.25 of all heads' scores where they are made;
-    DoRA weighs a whole layer in four copies.
+    Counted for GPT-2, GPT-NeoX, Llama and Gemma 2: 1.75 tensors of the feed-forward layer's inner
+    width (0.75 where the block was just made anew), or 1.25 of all heads' scores where they are
+    made; DoRA weighs a whole layer in four copies.
     """
     remade = config.gradient_checkpointing is True
     widest = (0.75 if remade else 1.75) * numbers.norm * shape.intermediate

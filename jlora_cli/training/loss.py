@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.nn.functional import cross_entropy, log_softmax
+from torch.nn.functional import cross_entropy
 
 from jlora_cli.memory import places_at_once
 from jlora_cli.order import micro_batches
@@ -87,10 +87,10 @@ class _CrossEntropy(torch.autograd.Function):
             weight = weight.to(dtype)
             for start in range(0, len(hidden), size):
                 part = slice(start, start + size)
-                loss, changed = _one_part(hidden[part].to(dtype), weight, targets[part], cap)
+                loss, changed, sums = _one_part(hidden[part].to(dtype), weight, targets[part], cap)
                 total += loss
                 if gradient is not None:
-                    gradient[part] = changed.to(dtype) @ weight
+                    gradient[part] = (changed.to(dtype) @ weight) / sums
         ctx.save_for_backward(gradient)
         return total
 
@@ -107,19 +107,25 @@ def _wide(dtype: torch.dtype) -> torch.dtype:
 
 def _one_part(
     hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, cap: float | None
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The loss, and its derivative by the logits: (n, vocabulary)."""
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The loss; its derivative by the logits, (n, vocabulary), times the sums; the sums, (n, 1).
+
+    One tensor as wide as the vocabulary is changed in place, and never divided: what the output
+    layer makes of it is narrower.
+    """
     logits = (hidden @ weight.t()).to(_wide(hidden.dtype))
+    slope = None
     if cap:
         logits = torch.tanh(logits / cap).mul_(cap)
-    log_shares = log_softmax(logits, -1)
+        slope = 1 - (logits / cap).square_()
     at = targets.unsqueeze(1)
-    loss = -log_shares.gather(1, at).sum()
-    changed = log_shares.exp_()
-    changed.scatter_add_(1, at, torch.full_like(at, -1, dtype=changed.dtype))
-    if cap:
-        changed *= 1 - (logits / cap).square_()
-    return loss, changed
+    highest = logits.amax(1, keepdim=True)
+    wanted = logits.gather(1, at) - highest
+    shares = logits.sub_(highest).exp_()
+    sums = shares.sum(1, keepdim=True)
+    loss = (sums.log() - wanted).sum()
+    shares.scatter_add_(1, at, -sums)
+    return loss, shares if slope is None else shares.mul_(slope), sums
 
 
 def make_batch(rows: Sequence[Encoded], *, packing: bool, pad_id: int, filled_to: int = 0) -> Batch:
