@@ -40,10 +40,6 @@ class Rows(NamedTuple):
     borders: torch.Tensor
     longest: int
 
-    def to(self, device: torch.device) -> Rows:
-        """The same on `device`."""
-        return self._replace(borders=self.borders.to(device, non_blocking=True))
-
 
 def rows_of(lengths: tuple[int, ...], *, longest: int = 0) -> Rows:
     """Rows of these lengths, end to end; `longest` is told where it must not change."""
