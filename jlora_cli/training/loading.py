@@ -22,6 +22,7 @@ from jlora_cli.recipe import attention_layers
 from jlora_cli.run_folder import open_source
 from jlora_cli.training.allocator import give_back_freed_tensors
 from jlora_cli.training.attention import keep_rows_apart, keeps_rows_apart
+from jlora_cli.training.compiling import compile_blocks, undo_compile
 from jlora_cli.training.lora import fuse
 from jlora_cli.training.optimizer import add_noise, remove_noise
 from jlora_cli.training.precision import Precision
@@ -54,6 +55,7 @@ class Shelf:
         """Keep the base of a run that is over, without its adapter."""
         base: PreTrainedModel = adapted.unload()
         remove_noise(base)
+        undo_compile(base)
         self.base = base
 
 
@@ -86,7 +88,7 @@ def load(
     if config.neftune_alpha:
         add_noise(base, config.neftune_alpha)
     if config.compile:
-        base.base_model.compile()
+        compile_blocks(base)
     return Loaded(adapted, Precision(config.precision, device))
 
 

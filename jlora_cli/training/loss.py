@@ -12,6 +12,7 @@ from jlora_cli.order import micro_batches
 from jlora_cli.recipe import ROWS_APART
 from jlora_cli.training.attention import keeps_rows_apart
 from jlora_cli.training.batches import pack, pad
+from jlora_cli.training.compiling import is_compiled, let_length_vary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,9 @@ def summed_loss(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
     }
     if keeps_rows_apart(base):
         arguments["rows"] = batch.rows
+        if batch.rows is not None and is_compiled(base):
+            # An epoch's last step may have fewer rows.
+            let_length_vary(batch.rows.borders)
     else:
         arguments["attention_mask"] = batch.mask
     if base.config.model_type not in ROWS_APART:

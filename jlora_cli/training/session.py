@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 from contextlib import suppress
+from dataclasses import replace
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +23,8 @@ from jlora_cli.order import steps
 from jlora_cli.plan import rows_per_step
 from jlora_cli.run_folder import make_run_folder
 from jlora_cli.training import checkpoints
-from jlora_cli.training.attention import uncompiled
 from jlora_cli.training.checkpoints import Trained
+from jlora_cli.training.compiling import uncompiled
 from jlora_cli.training.fitting import MicroBatch
 from jlora_cli.training.gauge import Gauge
 from jlora_cli.training.guard import Guard, GuardError, check_result
@@ -178,18 +180,23 @@ class Run:
             guard=Guard(self.trained.adapted, steps=self.total_steps),
             micro_batch=self.micro_batch,
             world=self.world,
-            filled_to=self._filled_to(),
+            filled_to=cache(self._filled_to),
         )
         self.per_epoch = math.ceil(len(self.proposal.train.rows) / rows_per_step(self.config))
         self.trend = Trend(self.config, per_epoch=self.per_epoch, total=self.total_steps)
         self.gauge = Gauge(self.trained.adapted.device)
 
-    def _filled_to(self) -> int:
-        """The tokens that a pack is filled up to, where kernels are compiled for one shape."""
-        if self.config.compile is not True or self.config.packing is not True:
+    def _filled_to(self, size: int) -> int:
+        """The tokens that a pack is filled up to, where kernels are compiled for one shape.
+
+        size: the most rows of a pack, fewer than the config's where memory ran out.
+        """
+        config, train = self.config, self.proposal.train
+        if config.compile is not True or config.packing is not True:
             return 0
-        train = self.proposal.train
-        places = heaviest(train.lengths, train.supervised, self.config).places
+        parts = math.ceil(config.batch_size * config.gradient_accumulation_steps / size)
+        smaller = replace(config, batch_size=size, gradient_accumulation_steps=parts)
+        places = heaviest(train.lengths, train.supervised, smaller).places
         return math.ceil(places / _ROUND) * _ROUND
 
     def restore(self, checkpoint: Path) -> None:
