@@ -7,16 +7,25 @@ gradient, is compiled by itself.
 
 from __future__ import annotations
 
+import math
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers.modeling_layers import GradientCheckpointingLayer
 
+from jlora_cli.memory import heaviest
+
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from transformers import PreTrainedModel
+
+    from jlora_cli.config import RunConfig
+    from jlora_cli.prompt import EncodedRows
+
+_ROUND = 64  # tokens: matrix products are made of tiles
 
 
 def compile_blocks(base: PreTrainedModel, **how: Any) -> int:
@@ -55,6 +64,20 @@ def let_length_vary(borders: torch.Tensor) -> None:
     from torch._dynamo import maybe_mark_dynamic  # noqa: PLC0415 - takes 1 s, once a run compiles
 
     maybe_mark_dynamic(borders, 0)
+
+
+def tokens_of_pack(config: RunConfig, train: EncodedRows, size: int) -> int:
+    """The tokens that packs of `train` are filled up to, where kernels are compiled for one shape.
+
+    size: the most rows of a pack, fewer than the config's where memory ran out. 0 where nothing is
+    to be filled up.
+    """
+    if config.compile is not True or config.packing is not True:
+        return 0
+    parts = math.ceil(config.batch_size * config.gradient_accumulation_steps / size)
+    smaller = replace(config, batch_size=size, gradient_accumulation_steps=parts)
+    places = heaviest(train.lengths, train.supervised, smaller).places
+    return math.ceil(places / _ROUND) * _ROUND
 
 
 def _blocks(base: PreTrainedModel) -> list[torch.nn.Module]:

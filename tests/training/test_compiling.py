@@ -8,6 +8,7 @@ stands in for it.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 
 import pytest
@@ -18,11 +19,16 @@ from jlora_cli.config import RunConfig
 from jlora_cli.model import Placement, attach_adapter, load_base
 from jlora_cli.prompt import IGNORED, Encoded
 from jlora_cli.training.batches import pack
-from jlora_cli.training.compiling import compile_blocks, is_compiled, uncompiled, undo_compile
+from jlora_cli.training.compiling import (
+    compile_blocks,
+    is_compiled,
+    tokens_of_pack,
+    uncompiled,
+    undo_compile,
+)
 from jlora_cli.training.loading import Shelf, quicken
 from jlora_cli.training.lora import fuse
 from jlora_cli.training.loss import summed_loss
-from jlora_cli.training.session import Run
 from tests.tiny_models import save_tiny_model
 
 # torch 2.13 warns of what it does itself while it traces.
@@ -164,7 +170,7 @@ def test_packs_of_fewer_rows_are_filled_up_to_fewer_tokens(size, filled_to):
     # Memory ran out at 4 rows a pack; filled up to as many tokens it would run out again.
     config = RunConfig(batch_size=4, packing=True, compile=True)
     train = SimpleNamespace(lengths=[110, 105, 100, 90] * 4, supervised=[50] * 16)
-    run = SimpleNamespace(config=config, proposal=SimpleNamespace(train=train))
 
     # 405, 205 and 110 tokens at most, in tiles of 64.
-    assert Run._filled_to(run, size) == filled_to
+    assert tokens_of_pack(config, train, size) == filled_to
+    assert tokens_of_pack(replace(config, compile=False), train, size) == 0
