@@ -8,6 +8,8 @@ import torch
 from jlora_cli.config import RunConfig
 from jlora_cli.model import Placement, attach_adapter, load_base
 from jlora_cli.prompt import Encoded
+from jlora_cli.training import attention
+from jlora_cli.training.loading import quicken
 from jlora_cli.training.loss import make_batch, summed_loss
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
@@ -36,3 +38,29 @@ def test_adapter_learns_on_a_quantized_base(tiny_base, quantization):
     assert LINEAR[quantization] in kinds
     assert losses[-1] < losses[0]
     assert {p.dtype for p in adapted.parameters() if p.requires_grad} == {torch.float32}
+
+
+@pytest.mark.parametrize("quantization", ["none", "4bit"])
+def test_attention_is_given_half_precision_whatever_autocast_makes_of_norms(
+    tiny_base, quantization, monkeypatch
+):
+    # On CUDA, autocast has layer norms give float32, and a quantized layer gives what it is given;
+    # so done here on a CPU, where autocast leaves norms alone.
+    stock, seen = torch.nn.functional.layer_norm, []
+
+    def as_on_cuda(x, shape, weight, bias, eps):
+        if torch.is_autocast_enabled("cpu"):
+            x, weight, bias = x.float(), weight.float(), bias.float()
+        return stock(x, shape, weight, bias, eps)
+
+    monkeypatch.setattr("torch.nn.functional.layer_norm", as_on_cuda)
+    monkeypatch.setattr(attention, "_fits_kernel", lambda query: bool(seen.append(query.dtype)))
+    base = load_base(tiny_base, Placement("cpu", "bfloat16", quantization))
+    quicken(base, "varlen")
+    adapted = attach_adapter(base, RunConfig(quantization=quantization)).train()
+    batch = make_batch([Encoded([5, 6, 7, 8], [-100, 6, 7, 8])], packing=True, pad_id=0)
+
+    with torch.autocast("cpu", torch.bfloat16):
+        summed_loss(adapted, batch).backward()
+
+    assert seen == [torch.bfloat16] * base.config.num_hidden_layers

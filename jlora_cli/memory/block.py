@@ -24,17 +24,12 @@ if TYPE_CHECKING:
 class _Arithmetic:
     """How wide numbers are. `mixed`: autocast computes in half precision, LoRA stays in float32.
 
-    On CUDA, autocast takes layer norms and powers to float32, on a CPU it does not. That was
-    counted with these operations made so on a CPU; nothing here was measured on a GPU yet.
+    Counted on a CPU; nothing here was measured on a GPU yet.
     """
 
     width: int
     mixed: bool
     cuda: bool
-
-    @property
-    def norm(self) -> int:
-        return 4 if self.mixed and self.cuda else self.width
 
 
 def _arithmetic(config: RunConfig, device: str) -> _Arithmetic:
@@ -91,7 +86,7 @@ def _passing(config: RunConfig, shape: Shape, batch: MicroBatch, numbers: _Arith
     made; DoRA weighs a whole layer in four copies.
     """
     remade = config.gradient_checkpointing is True
-    widest = (0.75 if remade else 1.75) * numbers.norm * shape.intermediate
+    widest = (0.75 if remade else 1.75) * numbers.width * shape.intermediate
     if _is_eager(config, shape) and not remade:
         widest = max(widest, 5.0 * shape.heads * batch.longest)
     whole = 16.0 * shape.largest_linear if config.lora_variant == "dora" else 0.0
@@ -117,9 +112,8 @@ def _kept_by_norms(shape: Shape, numbers: _Arithmetic) -> float:
         count = 4 if shape.model_type.startswith(("gemma2", "gemma3")) else 2
         heads = shape.queries + shape.keys if shape.model_type.startswith(_NORMED_HEADS) else 0
         return 4 * (count * (shape.hidden + 1) + heads)
-    # GPT-NeoX's two norms read the same tensor, which autocast on CUDA converts for each.
-    shared = shape.family == "gpt_neox" and numbers.norm == numbers.width
-    return (1 if shared else 2) * shape.hidden * numbers.norm + 16
+    # GPT-NeoX's two norms read the same tensor.
+    return (1 if shape.family == "gpt_neox" else 2) * shape.hidden * numbers.width + 16
 
 
 _NORMED_HEADS = ("qwen3", "gemma3")
@@ -202,12 +196,7 @@ def _kept_of_feed(
         return feed.width * (4 + 2 * readers) + dropped
     # What attention gave is kept already.
     own = bool(readers) and not feed.kept
-    return feed.width * _input_width(shape, feed, numbers) * own + dropped
-
-
-def _input_width(shape: Shape, feed: Feed, numbers: _Arithmetic) -> int:
-    """Norms, whose output the first and third inputs are, give float32 under autocast on CUDA."""
-    return numbers.norm if feed in shape.feeds[::2] else numbers.width
+    return feed.width * numbers.width * own + dropped
 
 
 def _kept_by_dropout(config: RunConfig, shape: Shape, numbers: _Arithmetic) -> float:

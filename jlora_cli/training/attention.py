@@ -10,7 +10,7 @@ row by row in torch's fused attention wherever torch runs, `eager` with the scor
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -18,11 +18,11 @@ from torch.nn.functional import scaled_dot_product_attention, softmax
 from transformers import AttentionInterface
 
 from jlora_cli.recipe import ROWS_APART
+from jlora_cli.training.compiling import uncompiled
 from jlora_cli.training.last_block import focus_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
 
     from transformers import PreTrainedModel
 
@@ -40,10 +40,6 @@ class Rows(NamedTuple):
     lengths: tuple[int, ...]
     borders: torch.Tensor
     longest: int
-
-    def to(self, device: torch.device) -> Rows:
-        """The same on `device`."""
-        return self._replace(borders=self.borders.to(device, non_blocking=True))
 
 
 def rows_of(lengths: tuple[int, ...], *, longest: int = 0) -> Rows:
@@ -95,14 +91,6 @@ def answering(base: PreTrainedModel) -> Iterator[None]:
             yield
     finally:
         config._attn_implementation = before
-
-
-def uncompiled(base: PreTrainedModel) -> AbstractContextManager[object]:
-    """Meanwhile a compiled `base` runs as it is: tensors of many shapes would each be compiled."""
-    if base.base_model._compiled_call_impl is None:
-        return nullcontext()
-    stance: AbstractContextManager[object] = torch.compiler.set_stance("force_eager")
-    return stance
 
 
 class _Heads(NamedTuple):

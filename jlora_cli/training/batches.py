@@ -38,16 +38,28 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same on `device`."""
+        rows = self.rows
         return Batch(
-            self.ids.to(device, non_blocking=True),
-            self.positions.to(device, non_blocking=True),
-            self.mask.to(device, non_blocking=True) if self.mask is not None else None,
-            self.rows.to(device) if self.rows is not None else None,
-            self.look_at.to(device, non_blocking=True),
-            self.targets.to(device, non_blocking=True),
+            _sent(self.ids, device),
+            _sent(self.positions, device),
+            _sent(self.mask, device) if self.mask is not None else None,
+            rows._replace(borders=_sent(rows.borders, device)) if rows is not None else None,
+            _sent(self.look_at, device),
+            _sent(self.targets, device),
             self.origins,
             self.tokens,
         )
+
+
+def _sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """`tensor` on `device`, without waiting for what the device has still to do.
+
+    A copy to a GPU from memory that is not pinned may wait for the micro-batch before (CUDA Runtime
+    API, "API synchronization behavior").
+    """
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
 
 
 def pack(rows: Sequence[Encoded], *, filled_to: int = 0, pad_id: int = 0) -> Batch:

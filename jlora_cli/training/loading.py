@@ -22,6 +22,7 @@ from jlora_cli.recipe import ROWS_APART, attention_layers
 from jlora_cli.run_folder import open_source
 from jlora_cli.training.allocator import give_back_freed_tensors
 from jlora_cli.training.attention import keep_rows_apart, keeps_rows_apart
+from jlora_cli.training.compiling import compile_blocks, undo_compile
 from jlora_cli.training.last_block import narrow_last_block, widen_last_block
 from jlora_cli.training.lora import fuse
 from jlora_cli.training.optimizer import add_noise, remove_noise
@@ -55,6 +56,7 @@ class Shelf:
         """Keep the base of a run that is over, without its adapter."""
         base: PreTrainedModel = adapted.unload()
         remove_noise(base)
+        undo_compile(base)
         widen_last_block(base)
         self.base = base
 
@@ -91,18 +93,33 @@ def load(
     if config.neftune_alpha:
         add_noise(base, config.neftune_alpha)
     if config.compile:
-        base.base_model.compile()
+        compile_blocks(base)
     return Loaded(adapted, Precision(config.precision, device))
 
 
 def quicken(base: PreTrainedModel, attention: str) -> None:
-    """Let `base` compute the same with less: its attention row by row, GELU in one kernel."""
+    """Let `base` compute the same with less: attention row by row, GELU and norms in one kernel."""
     keep_rows_apart(base, attention)
     for module in base.modules():
+        if type(module) is torch.nn.LayerNorm and module.weight is not None:
+            module.__class__ = _Norm
         for name, child in module.named_children():
             # Written out in Python, each of the formula's terms is a tensor that is kept.
             if type(child) in (NewGELUActivation, FastGELUActivation):
                 setattr(module, name, torch.nn.GELU(approximate="tanh"))
+
+
+class _Norm(torch.nn.LayerNorm):
+    """A layer norm that gives what its weights are; its sums are in float32 all the same.
+
+    Under autocast on CUDA it would be converted to float32 and give float32. The layers that read
+    it convert that back, each for itself; but bitsandbytes' layers give what they are given, up to
+    attention, whose kernel for all rows takes half precision only.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return super().forward(x.to(self.weight.dtype))
 
 
 def as_loaded(proposal: Proposal, adapted: PeftModel) -> Proposal:

@@ -9,7 +9,7 @@ gradients.
 
 from __future__ import annotations
 
-from functools import partial
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -30,7 +30,9 @@ def fuse(adapted: PeftModel) -> int:
     layers = [each for each in adapted.modules() if isinstance(each, LoraLayer)]
     plain = [each for each in layers if _NAME in each.lora_A and not each.lora_variant]
     for layer in plain:
-        layer.forward = partial(_forward, layer)
+        # A method, whose function torch.compile knows again in every block; of a partial it would
+        # look at the object, and compile each block by itself.
+        layer.forward = MethodType(_forward, layer)
     return len(plain)
 
 

@@ -12,6 +12,7 @@ from jlora_cli.order import micro_batches
 from jlora_cli.recipe import ROWS_APART
 from jlora_cli.training.attention import keeps_rows_apart
 from jlora_cli.training.batches import pack, pad
+from jlora_cli.training.compiling import is_compiled, let_length_vary
 from jlora_cli.training.last_block import focus_on
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ def summed_loss(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
     }
     if keeps_rows_apart(base):
         arguments["rows"] = batch.rows
+        if batch.rows is not None and is_compiled(base):
+            # An epoch's last step may have fewer rows.
+            let_length_vary(batch.rows.borders)
     else:
         arguments["attention_mask"] = batch.mask
     if base.config.model_type not in ROWS_APART:
@@ -147,13 +151,15 @@ def total_loss(
     """The summed loss in nats over `rows`, and over how many supervised tokens; dropout off."""
     training = model.training
     model.eval()
-    total, count = 0.0, 0
+    losses: list[torch.Tensor] = []
+    count = 0
     lengths = [len(row.ids) for row in rows]
     parts = micro_batches(range(len(rows)), lengths, batch_size, packing=packing)
     with torch.inference_mode():
         for chosen in parts:
             batch = make_batch([rows[at] for at in chosen], packing=packing, pad_id=pad_id)
-            total += float(summed_loss(model, batch.to(model.device)))
+            losses.append(summed_loss(model, batch.to(model.device)))
             count += len(batch.targets)
     model.train(training)
-    return total, count
+    # Looked at when all are made: to ask a GPU for each would let it wait.
+    return sum(float(loss) for loss in losses), count

@@ -63,7 +63,8 @@ def add_noise(base: PreTrainedModel, alpha: float) -> None:
         if not module.training:
             return output
         size = alpha / (lengths[0].unsqueeze(-1) * output.shape[-1]).sqrt()
-        return output + torch.empty_like(output).uniform_(-1, 1) * size
+        # In float32 it would make all that follows wider than the base is.
+        return output + torch.empty_like(output).uniform_(-1, 1) * size.to(output.dtype)
 
     # PEFT calls the base's forward past its hooks; the decoder inside it is called properly.
     base._jlora_noise = (

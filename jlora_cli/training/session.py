@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from contextlib import suppress
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,15 +15,14 @@ import torch
 from jlora_cli.errors import JloraError, refuse
 from jlora_cli.events import Evaluated, Notify, Stage, StepDone, Warned, ignore
 from jlora_cli.hub import find_model
-from jlora_cli.memory import heaviest
 from jlora_cli.messages import say
 from jlora_cli.model import adapter_state, fingerprint
 from jlora_cli.order import steps
 from jlora_cli.plan import rows_per_step
 from jlora_cli.run_folder import make_run_folder
 from jlora_cli.training import checkpoints
-from jlora_cli.training.attention import uncompiled
 from jlora_cli.training.checkpoints import Trained
+from jlora_cli.training.compiling import tokens_of_pack, uncompiled
 from jlora_cli.training.fitting import MicroBatch
 from jlora_cli.training.gauge import Gauge
 from jlora_cli.training.guard import Guard, GuardError, check_result
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
     from jlora_cli.finding import Finding
     from jlora_cli.proposal import Proposal
     from jlora_cli.training.processes import World
-
-_ROUND = 64  # tokens: matrix products are made of tiles
 
 
 def train(
@@ -178,19 +176,11 @@ class Run:
             guard=Guard(self.trained.adapted, steps=self.total_steps),
             micro_batch=self.micro_batch,
             world=self.world,
-            filled_to=self._filled_to(),
+            filled_to=cache(partial(tokens_of_pack, self.config, self.proposal.train)),
         )
         self.per_epoch = math.ceil(len(self.proposal.train.rows) / rows_per_step(self.config))
         self.trend = Trend(self.config, per_epoch=self.per_epoch, total=self.total_steps)
         self.gauge = Gauge(self.trained.adapted.device)
-
-    def _filled_to(self) -> int:
-        """The tokens that a pack is filled up to, where kernels are compiled for one shape."""
-        if self.config.compile is not True or self.config.packing is not True:
-            return 0
-        train = self.proposal.train
-        places = heaviest(train.lengths, train.supervised, self.config).places
-        return math.ceil(places / _ROUND) * _ROUND
 
     def restore(self, checkpoint: Path) -> None:
         """Put everything back as `checkpoint` has it; what was logged after it is forgotten."""

@@ -10,7 +10,7 @@ from jlora_cli.training.loss import make_batch, summed_loss
 from jlora_cli.training.randomness import put_back, random_state
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import torch
 
@@ -34,8 +34,8 @@ class Taken(NamedTuple):
 class Stepper:
     """Takes optimizer steps, each watched by a guard and fitted into memory.
 
-    `filled_to`: the tokens that packed micro-batches are filled up to, where kernels are compiled
-    for one shape.
+    `filled_to`: the tokens that packed micro-batches of so many rows are filled up to, where
+    kernels are compiled for one shape.
     """
 
     def __init__(  # noqa: PLR0913 - the parts that a run has put together
@@ -47,7 +47,7 @@ class Stepper:
         guard: Guard,
         micro_batch: MicroBatch,
         world: World,
-        filled_to: int = 0,
+        filled_to: Callable[[int], int] = lambda _: 0,
     ) -> None:
         self.trained = trained
         self.config = config
@@ -74,7 +74,7 @@ class Stepper:
         supervised = max(1, sum(row.supervised for row in rows))
         try:
             part = self.micro_batch.fit(
-                lambda size: self._gradients(number, self._own(rows, size), supervised),
+                lambda size: self._gradients(number, self._own(rows, size), supervised, size),
                 rows,
                 step=number,
                 again=undo,
@@ -94,15 +94,17 @@ class Stepper:
         parts = micro_batches(range(len(rows)), lengths, size, packing=self.config.packing is True)
         return self.world.part([[rows[at] for at in part] for part in parts])
 
-    def _gradients(self, number: int, parts: Sequence[Sequence[Encoded]], supervised: int) -> float:
+    def _gradients(
+        self, number: int, parts: Sequence[Sequence[Encoded]], supervised: int, size: int
+    ) -> float:
         """Gradients of these micro-batches' share of the step's loss; returns that share.
 
         The losses are looked at when all are made: to ask a GPU for each would let it wait.
         """
-        packing = self.config.packing is True
+        packing, filled_to = self.config.packing is True, self.filled_to(size)
         losses: list[tuple[torch.Tensor, tuple[str, ...]]] = []
         for rows in parts:
-            batch = make_batch(rows, packing=packing, pad_id=self.pad_id, filled_to=self.filled_to)
+            batch = make_batch(rows, packing=packing, pad_id=self.pad_id, filled_to=filled_to)
             losses.append((self._learn(batch, supervised), batch.origins))
         for loss, origins in losses:
             self.guard.check_loss(float(loss), number, origins)

@@ -93,3 +93,27 @@ def test_moving_a_batch_keeps_its_values(make):
     assert (moved.mask is None) == (batch.mask is None)
     assert (moved.origins, moved.tokens) == (batch.origins, batch.tokens)
     assert torch.equal(batch.to(torch.device("cpu")).ids, batch.ids)
+
+
+def test_a_batch_goes_to_a_gpu_from_pinned_memory_so_that_nothing_waits(monkeypatch):
+    pinned, sent = [], []
+
+    def pin(tensor):
+        pinned.append(tensor)
+        return tensor
+
+    def send(tensor, device, *, non_blocking):
+        sent.append((tensor, device.type, non_blocking))
+        return tensor
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
+    monkeypatch.setattr(torch.Tensor, "to", send)
+    batch = pack([FIRST, SECOND])
+    batch.to(torch.device("cpu"))
+    assert pinned == []
+    sent.clear()
+    batch.to(torch.device("cuda"))
+    assert [id(each) for each in pinned] == [id(each) for each, *_ in sent]
+    tensors = (batch.ids, batch.positions, batch.rows.borders, batch.look_at, batch.targets)
+    assert {id(each) for each in pinned} == {id(each) for each in tensors}
+    assert {(kind, without_waiting) for _, kind, without_waiting in sent} == {("cuda", True)}

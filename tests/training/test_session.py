@@ -446,14 +446,14 @@ def test_only_the_chosen_layers_get_an_adapter(proposal, tmp_path):
     assert all("query_key_value" in name for name in names)
 
 
-def test_compile_is_asked_of_the_decoder(proposal, monkeypatch):
+def test_compile_is_asked_of_the_decoders_blocks(proposal, monkeypatch):
     asked = []
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self: asked.append(type(self).__name__))
     made = proposal(max_steps=1)
     # Settled off on CPUs, where compiling takes longer than it saves.
     compiled = made.resolved.with_auto({"compile": (True, "")})
     record = train(dataclasses.replace(made, resolved=compiled))
-    assert asked == ["GPTNeoXModel"]
+    assert asked == ["GPTNeoXLayer"] * 2
     assert record["status"] == "finished"
 
 
