@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+# Which way of ordering this is: a run is not resumed in another, which would give its steps other
+# rows. 1 shuffled them and no more.
+VERSION = 2
 # Rows among which lengths are balanced. The whole of most data sets, so that all steps have nearly
 # the same tokens; a bound, so that the order of a larger one is made in passing.
 WINDOW = 1 << 16

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jlora_cli import __version__
+from jlora_cli import __version__, order
 from jlora_cli.model import device_memory_gib, trainable_parameters
 from jlora_cli.run_folder import ADAPTER_WEIGHTS
 
@@ -90,6 +90,7 @@ class Identity:
         settings = proposal.resolved.as_json()
         return {
             "total_steps": proposal.plan.optimizer_steps,
+            "row_order": order.VERSION,
             "data": proposal.data_fingerprint,
             "base": self.base_fingerprint,
             "from_adapter": self.from_adapter,

@@ -605,6 +605,14 @@ def test_resuming_with_other_settings_is_refused_by_name(
     assert files_of(tmp_path / "実行") == before
 
 
+def test_a_run_whose_steps_were_made_of_other_rows_is_not_resumed(
+    proposal, crashed, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("jlora_cli.order.VERSION", 3)
+    with pytest.raises(JloraError, match="row_order 2 → 3"):
+        train(proposal(**crashed).for_resume(), resume=True)
+
+
 def test_resuming_with_other_data_or_another_base_is_refused(proposal, crashed, tmp_path):
     other_rows = write_rows(tmp_path / "他.jsonl", PAIRS[:3])
     other_base = save_tiny_model(tmp_path / "他", seed=1)
