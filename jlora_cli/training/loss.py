@@ -93,7 +93,10 @@ class _CrossEntropy(torch.autograd.Function):
                 part = slice(start, start + size)
                 loss, changed, sums = _one_part(hidden[part].to(dtype), weight, targets[part], cap)
                 total += loss
-                if gradient is not None:
+                if gradient is not None and dtype is torch.float16:
+                    # The sums of a large vocabulary exceed its range.
+                    gradient[part] = (changed / sums).to(dtype) @ weight
+                elif gradient is not None:
                     gradient[part] = (changed.to(dtype) @ weight) / sums
         ctx.save_for_backward(gradient)
         return total

@@ -8,6 +8,7 @@ their usual zero the gradients of A would be zero too and equal for no reason.
 from __future__ import annotations
 
 import copy
+import math
 import random
 from dataclasses import replace
 
@@ -24,7 +25,7 @@ from jlora_cli.training.batches import pack, pad
 from jlora_cli.training.last_block import focus_on, narrow_last_block, widen_last_block
 from jlora_cli.training.loading import quicken
 from jlora_cli.training.lora import fuse
-from jlora_cli.training.loss import make_batch, mean_loss, summed_loss
+from jlora_cli.training.loss import _CrossEntropy, make_batch, mean_loss, summed_loss
 from tests.live_tensors import LiveTensors
 from tests.tiny_models import ARCHITECTURES, PAD_ID, WINDOW, save_tiny_model
 
@@ -331,6 +332,19 @@ def test_the_loss_in_parts_is_the_loss_in_one(tiny, architecture, monkeypatch):
     parts, gradients = loss_and_gradients(model, [pack(ROWS)])
     assert parts == pytest.approx(whole, rel=TOLERANCE)
     assert worst(gradients, wanted) < TOLERANCE
+
+
+def test_the_loss_over_a_large_vocabulary_stays_within_float16():
+    # Nothing known yet: every token is as likely, and 100,000 of them are more than float16 holds.
+    weight = torch.full((100_000, 4), 0.5, dtype=torch.float16)
+    weight[7] = 1.0
+    hidden = torch.zeros(2, 4, dtype=torch.float16, requires_grad=True)
+    loss = _CrossEntropy.apply(hidden, weight, torch.tensor([7, 8]), None)
+    loss.backward()
+    assert float(loss.detach()) == pytest.approx(2 * math.log(100_000), rel=1e-5)
+    # The mean of all rows less the target's own: 0.5 - 1 and 0.5 - 0.5.
+    near = [pytest.approx(-0.5, abs=2e-3)] * 4, [pytest.approx(0.0, abs=2e-3)] * 4
+    assert hidden.grad.tolist() == list(near)
 
 
 def test_the_frozen_base_has_no_gradients_and_none_flow_below_the_first_adapter(tiny):
