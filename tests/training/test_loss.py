@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import random
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from jlora_cli.config import RunConfig
 from jlora_cli.model import Placement, attach_adapter, load_base
 from jlora_cli.prompt import IGNORED, Encoded
 from jlora_cli.recipe import ROWS_APART
+from jlora_cli.training import attention
 from jlora_cli.training.attention import answering, keeps_rows_apart
 from jlora_cli.training.batches import pack, pad
 from jlora_cli.training.loading import quicken
@@ -229,6 +231,33 @@ def test_gelu_in_one_kernel_and_loras_product_in_one_piece_change_nothing(tiny):
     assert "NewGELUActivation" in {type(each).__name__ for each in stock.modules()}
     assert "NewGELUActivation" not in {type(each).__name__ for each in ours.modules()}
     assert found == pytest.approx(loss, rel=TOLERANCE)
+    assert worst(gradients, wanted) < TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("capability", "dtype", "masked", "takes"),
+    [
+        ((8, 0), torch.bfloat16, False, True),
+        ((9, 0), torch.float16, False, True),
+        ((7, 5), torch.float16, False, False),  # a T4
+        ((6, 1), torch.float32, False, False),
+        ((9, 0), torch.float32, False, False),
+        ((9, 0), torch.bfloat16, True, False),  # a sliding window shorter than the row
+    ],
+)
+def test_key_heads_are_repeated_where_no_fused_kernel_shares_them(
+    monkeypatch, capability, dtype, masked, takes
+):
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: capability)
+    query = SimpleNamespace(is_cuda=True, dtype=dtype, device="cuda")
+    assert attention._takes_groups(query, masked=masked) is takes
+
+
+def test_repeated_key_heads_give_what_shared_ones_give(tiny, monkeypatch):
+    shared, wanted = loss_and_gradients(tiny("llama"), [pack(ROWS)])
+    monkeypatch.setattr(attention, "_takes_groups", lambda _, *, masked: False)
+    repeated, gradients = loss_and_gradients(tiny("llama"), [pack(ROWS)])
+    assert repeated == pytest.approx(shared, rel=TOLERANCE)
     assert worst(gradients, wanted) < TOLERANCE
 
 
