@@ -38,6 +38,7 @@ def test_every_contestant_that_a_cpu_can_be_is_measured(tmp_path, capsys):
         assert found["peak_gib"] > 0
     settings = results["a100-4bit"]["settings"]
     assert (settings["quantization"], settings["batch_size"]) == ("4bit", 16)
+    assert settings["precision"] == "float32"
     assert settings["lora_targets"] == ["query_key_value"]
     assert results["agreement"]["agrees"] is True
     assert results["agreement"]["tensors"] == 4  # A and B of two blocks
