@@ -4,7 +4,7 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 FILES := jlora_cli tests tools benchmarks
 
-.PHONY: demo test check fix picture portability bench clean help
+.PHONY: demo test check fix picture portability bench gpu clean help
 
 help:           ## what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ portability: .venv/.train ## stock transformers, old and new, on the tokenizers 
 # BENCH="--rounds 1 --rows 300" measures less; `python -m benchmarks.neighbours --help` has the rest.
 bench: .venv/.train     ## training beside TRL, LLaMA-Factory and the Trainer: hours; docs/benchmarks.md
 	PYTHONPATH=. $(BIN)/python -m benchmarks.neighbours $(BENCH)
+
+gpu: .venv/.train       ## speed on an NVIDIA GPU beside the recipe that people ran, in 8 minutes
+	$(BIN)/python -m benchmarks.gpu
 
 clean:          ## remove the environment and what was built
 	rm -rf .venv dist build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

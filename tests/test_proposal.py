@@ -12,11 +12,13 @@ import pytest
 from jlora_cli.config import FIELDS
 from jlora_cli.errors import JloraError
 from jlora_cli.machine import Machine
+from jlora_cli.messages import use_language
 from jlora_cli.preflight import FindingError
 from jlora_cli.preparing import Rules, prepare
 from jlora_cli.prompt import IGNORED
 from jlora_cli.proposal import propose
 from jlora_cli.recipe import ROWS_APART
+from tests.machines import A100, CASES, GTX1060, H200, M2, T4
 from tests.vocabularies import MODELS, train_pieces, write
 
 LAPTOP = Machine("Linux", "3.11.7", True, "", 2, 16.0, 8.0, 100.0)
@@ -99,6 +101,66 @@ def test_a_healthy_run_is_settled_to_the_last_setting(made):
     assert (proposal.plan.rows, len(proposal.train.rows)) == (55, 55)
     assert (proposal.model_type, proposal.profile) == ("gpt_neox", "cpu-small")
     assert proposal.format.newline == "nl"
+
+
+RTX3090 = CASES["RTX 3090 24 GB, Windows"].machine
+PATHS = {
+    # sm_61 on Windows, and sm_75: torch's fused attention, one row after the other.
+    "GTX 1060, Windows": (
+        *(GTX1060, "surface-cuda"),
+        ("sdpa", "needs compute capability 8.0 or newer; NVIDIA GeForce GTX 1060 has 6.1"),
+        (False, "needs Triton, which torch does not bring on Windows"),
+        (
+            "には Compute Capability 8.0 以上が必要ですが、NVIDIA GeForce GTX 1060 は 6.1",
+            "Triton が",
+        ),
+    ),
+    "T4": (
+        *(T4, "t4"),
+        ("sdpa", "needs compute capability 8.0 or newer; Tesla T4 has 7.5"),
+        (False, "rows that are computed one by one would be compiled anew"),
+        ("には Compute Capability 8.0 以上が必要ですが、Tesla T4 は 7.5", "再コンパイル"),
+    ),
+    "RTX 3090, Windows": (
+        *(RTX3090, "rtx-24gb"),
+        ("varlen", "all rows of a pack in one kernel of torch"),
+        (False, "needs Triton, which torch does not bring on Windows"),
+        ("全行を torch の 1 つのカーネルで", "Windows の torch に含まれていません"),
+    ),
+    "A100 in 4 bits": (
+        *(A100, "a100-4bit"),
+        ("varlen", "all rows of a pack in one kernel of torch"),
+        (False, "bitsandbytes' layers are not compiled"),
+        ("全行を torch の 1 つのカーネルで", "bitsandbytes の層は"),
+    ),
+    "H200": (
+        *(H200, "h200"),
+        ("varlen", "all rows of a pack in one kernel of torch"),
+        (False, "the run is too short"),
+        ("全行を torch の 1 つのカーネルで", "短く"),
+    ),
+    "Apple M2": (
+        *(M2, "apple-mps"),
+        ("sdpa", "one kernel for all rows needs an NVIDIA GPU"),
+        (False, "has not been tried with jlora on Apple M2"),
+        ("には NVIDIA の GPU が必要です", "Apple M2 での torch.compile は"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_the_plan_names_the_attention_and_compile_path_and_why(made, name):
+    machine, profile, attention, compiled, japanese = PATHS[name]
+
+    config = made(profile=profile, machine=machine).as_json()["config"]
+
+    for setting, (value, reason) in (("attention", attention), ("compile", compiled)):
+        assert (config[setting]["value"], config[setting]["source"]) == (value, "auto")
+        assert reason in config[setting]["reason"]
+    use_language("ja")
+    config = made(profile=profile, machine=machine).as_json()["config"]
+    for setting, words in zip(("attention", "compile"), japanese, strict=True):
+        assert words in config[setting]["reason"]
 
 
 def test_every_value_of_the_document_says_where_it_came_from(made):

@@ -123,8 +123,9 @@ def _kept_by_attention(
     config: RunConfig, shape: Shape, batch: MicroBatch, numbers: _Arithmetic
 ) -> float:
     """Queries, keys and values as they were multiplied, and what came of it."""
-    # Keys of grouped queries are repeated for a mask or to write out scores, and on a CPU always.
-    repeated = _is_masked(shape, batch) or _is_eager(config, shape) or not numbers.cuda
+    # Keys of grouped queries are repeated for a mask, to write out scores, and row by row: on CUDA
+    # that is done where FlashAttention cannot be, which alone does without.
+    repeated = _is_masked(shape, batch) or config.attention != "varlen" or not numbers.cuda
     kept = {
         "gpt2": 3 * shape.hidden,
         "gpt_neox": 5 * shape.hidden,  # values lie in what the linear layer gave

@@ -88,7 +88,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "settle.attention_sdpa": (
         "row by row in torch's fused attention; one kernel for all rows needs {lack}",
-        "torch の融合アテンションで 1 行ずつ計算します（全行を 1 つのカーネルで計算するには{lack}）",
+        "torch の融合アテンションで 1 行ずつ計算します（全行を 1 つのカーネルで計算するには {lack}）",
     ),
     "settle.attention_masked": (
         "{architecture} is computed as transformers has it, with a mask",

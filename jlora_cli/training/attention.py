@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "jlora_"
 _WIDEST = 256  # a head, in FlashAttention's kernels
+_FLASH_FROM = (8, 0)
 
 
 class Rows(NamedTuple):
@@ -105,6 +106,13 @@ class _Heads(NamedTuple):
         """How many heads of the query share one of key and value."""
         return self.query.shape[1] // self.key.shape[1]
 
+    def spread(self) -> _Heads:
+        """The same with key and value repeated, for each head of the query its own."""
+        if self.grouped == 1:
+            return self
+        key, value = (each.repeat_interleave(self.grouped, 1) for each in self[1:])
+        return _Heads(self.query, key, value)
+
 
 def _interface(
     attend: Callable[[_Heads, Rows | None, _Asked], torch.Tensor],
@@ -149,6 +157,8 @@ def _row_by_row(
 def _fused(heads: _Heads, asked: _Asked) -> torch.Tensor:
     length = heads.query.shape[2]
     whole = asked.reaches(length)
+    if not _takes_groups(heads.query, masked=not whole):
+        heads = heads.spread()
     return scaled_dot_product_attention(
         *heads,
         attn_mask=None if whole else _seen(length, asked, heads.query.device),
@@ -159,11 +169,21 @@ def _fused(heads: _Heads, asked: _Asked) -> torch.Tensor:
     )
 
 
+def _takes_groups(query: torch.Tensor, *, masked: bool) -> bool:
+    """Whether a fused kernel takes fewer heads of key and value than of the query.
+
+    On CUDA FlashAttention's alone does (torch 2.13, of scaled_dot_product_attention): from Ampere
+    on, in half precision, without a mask. Elsewhere torch would write the scores out.
+    """
+    if not query.is_cuda:
+        return True
+    half = query.dtype in (torch.float16, torch.bfloat16)
+    return half and not masked and torch.cuda.get_device_capability(query.device) >= _FLASH_FROM
+
+
 def _eager(heads: _Heads, asked: _Asked) -> torch.Tensor:
     """The scores written out, capped as in Gemma 2 (Gemma Team 2024, section 2.3)."""
-    query, key, value = heads
-    if heads.grouped > 1:
-        key, value = (each.repeat_interleave(heads.grouped, 1) for each in (key, value))
+    query, key, value = heads.spread()
     scores = query @ key.transpose(2, 3) * asked.scale
     if asked.cap:
         scores = torch.tanh(scores / asked.cap) * asked.cap

@@ -11,6 +11,7 @@ import copy
 import math
 import random
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from jlora_cli.config import RunConfig
 from jlora_cli.model import Placement, attach_adapter, load_base
 from jlora_cli.prompt import IGNORED, Encoded
 from jlora_cli.recipe import ROWS_APART
+from jlora_cli.training import attention
 from jlora_cli.training.attention import answering, keeps_rows_apart
 from jlora_cli.training.batches import pack, pad
 from jlora_cli.training.last_block import focus_on, narrow_last_block, widen_last_block
@@ -276,6 +278,33 @@ def test_the_last_block_is_given_back_as_it_was(tiny_base):
     widen_last_block(base)  # nothing more to take back
     assert "forward" not in vars(base.base_model.layers[-1].mlp)
     assert "forward" not in vars(base.base_model.layers[-1].attention.dense)
+
+
+@pytest.mark.parametrize(
+    ("capability", "dtype", "masked", "takes"),
+    [
+        ((8, 0), torch.bfloat16, False, True),
+        ((9, 0), torch.float16, False, True),
+        ((7, 5), torch.float16, False, False),  # a T4
+        ((6, 1), torch.float32, False, False),
+        ((9, 0), torch.float32, False, False),
+        ((9, 0), torch.bfloat16, True, False),  # a sliding window shorter than the row
+    ],
+)
+def test_key_heads_are_repeated_where_no_fused_kernel_shares_them(
+    monkeypatch, capability, dtype, masked, takes
+):
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: capability)
+    query = SimpleNamespace(is_cuda=True, dtype=dtype, device="cuda")
+    assert attention._takes_groups(query, masked=masked) is takes
+
+
+def test_repeated_key_heads_give_what_shared_ones_give(tiny, monkeypatch):
+    shared, wanted = loss_and_gradients(tiny("llama"), [pack(ROWS)])
+    monkeypatch.setattr(attention, "_takes_groups", lambda _, *, masked: False)
+    repeated, gradients = loss_and_gradients(tiny("llama"), [pack(ROWS)])
+    assert repeated == pytest.approx(shared, rel=TOLERANCE)
+    assert worst(gradients, wanted) < TOLERANCE
 
 
 def test_answers_are_made_with_transformers_own_attention(tiny):
