@@ -228,7 +228,8 @@ def _legend(glyphs: Glyphs) -> Text:
 
 def _number(value: float) -> str:
     """A loss in the few cells beside the chart."""
-    return f"{value:.3g}"
+    short = f"{value:.3g}"
+    return short if len(short) < _SCALE else f"{value:.{0 if value >= 1 else 4}f}"
 
 
 def _unless_none(value: float | None, form: str) -> str:

@@ -100,6 +100,17 @@ def test_the_panel_shows_curve_and_validation_loss():
     assert "█ training loss, smoothed  ● validation loss" in lines[-1]
 
 
+def test_small_and_large_losses_stay_in_the_cells_beside_the_chart():
+    view = Steps(StepDone(1, 56, 12345.6, 2e-4, 1.0, 1.0, seconds=1.0, epoch=0.1))
+    for number in range(2, 29):
+        loss = 0.00181 if number > 5 else 1234.5
+        view.add(StepDone(number, 56, loss, 2e-4, 1.0, 1.0, seconds=1.0, epoch=0.1))
+
+    chart = [line for line in drawn(view, 100, 30) if "█" in line or "▁" in line][:-1]
+    assert {cell_len(line) for line in chart} == {100}
+    assert {line[2 + progress._SCALE - 1] for line in chart} == {" "}  # the column before the curve
+
+
 def test_japanese_labels_are_aligned_by_cells():
     use_language("ja")
     lines = drawn(steps(**LOAD), 100, 24)
