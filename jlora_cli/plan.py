@@ -245,7 +245,7 @@ def _memory(
     tokens = sum(train.lengths)
     terms = memory_terms(config, shape, batch, device_of(machine), row_tokens=tokens)
     if device_of(machine) == "cpu":
-        heap = kept_by_heap(terms, available_gib(machine))
+        heap = kept_by_heap(config, terms, available_gib(machine))
         terms |= {"heap": heap, "total": terms["total"] + heap}
     return {name: round(gib, 4) for name, gib in terms.items()}
 

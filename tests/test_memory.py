@@ -16,6 +16,7 @@ from jlora_cli.memory import (
     changes_that_fit,
     heaviest,
     heaviest_part,
+    kept_by_heap,
     longest_that_fits,
     memory_terms,
     micro_batch,
@@ -355,3 +356,18 @@ def test_a_length_that_leaves_out_most_rows_is_no_help():
     assert changes_that_fit(config, shape, with_free(1.9), long, long) == []
     (found,) = changes_that_fit(config, shape, with_free(1.9), mixed, mixed)
     assert 100 <= found["max_length"] < 1000
+
+
+# --- what the heap keeps -----------------------------------------------------------------------
+
+
+def test_the_heap_keeps_what_was_freed_where_there_is_room():
+    made = terms(settled())
+    share = 0.15 * sum(made[name] for name in ("activations", "logits", "workspace"))
+    assert kept_by_heap(settled(), made, 100.0) == pytest.approx(share)
+    enough = made["total"] + 3 * share
+    assert kept_by_heap(settled(), made, enough) > 0
+    assert kept_by_heap(settled(), made, enough - 0.001) == 0
+    assert kept_by_heap(settled(), made, 0.0) == 0  # the machine does not tell what is free
+    saving = settled(gradient_checkpointing=True)
+    assert kept_by_heap(saving, terms(saving), 100.0) == 0

@@ -15,8 +15,9 @@ from jlora_cli.events import Evaluated, Sampled, Saved, Stage, StepDone, Warned
 from jlora_cli.model import Placement, adapter_state, attach_adapter, load_base, read_adapter
 from jlora_cli.order import steps
 from jlora_cli.prompt import IGNORED
+from jlora_cli.proposal.values import judge
 from jlora_cli.run_folder import open_source
-from jlora_cli.training import checkpoints, keeping, session
+from jlora_cli.training import checkpoints, keeping, loading, session
 from jlora_cli.training.loss import mean_loss
 from jlora_cli.training.session import train
 from tests.tiny_models import EOS_ID, save_tiny_model
@@ -385,6 +386,18 @@ def test_base_dropout_replaces_the_architectures_own(proposal, dropping_base, tm
     assert told_losses["無"][0] == pytest.approx(still, rel=1e-6)
     assert told_losses["無"] == told_losses["無二"]
     assert abs(told_losses["有"][0] - still) > 1e-3
+
+
+@pytest.mark.parametrize(("free_gib", "asked"), [(12.0, 0), (0.3, 1)])
+def test_freed_tensors_are_given_back_where_memory_is_short(proposal, monkeypatch, free_gib, asked):
+    calls = []
+    monkeypatch.setattr(loading, "give_back_freed_tensors", lambda: calls.append(1))
+    made = proposal(max_steps=1)
+    machine = dataclasses.replace(made.machine, free_memory_gib=free_gib)
+    resolved, plan, _ = judge(made.draft, made.material, machine)
+    train(dataclasses.replace(made, machine=machine, resolved=resolved, plan=plan))
+    assert len(calls) == asked
+    assert (plan.memory_gib["heap"] > 0) == (not asked)
 
 
 # --- kinds of adapters ----------------------------------------------------------------------
