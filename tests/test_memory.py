@@ -183,8 +183,9 @@ def test_terms_of_the_first_recipe_by_hand():
     assert made["base_weights"] == pytest.approx(4 * weights / GIB, rel=0.01)
     assert made["adapter"] == made["gradients"] == 4 * adapter / GIB
     assert made["optimizer"] == 8 * adapter / GIB
-    # 128 of 1,024 supervised tokens at once: logits and log-probabilities of 32,000 float32.
-    assert made["logits"] == 128 * 32_000 * 8 / GIB
+    # 1,024 supervised tokens: logits and log-probabilities of 4,096 of 32,000 words at once, and
+    # two hidden states of 1,024 float32.
+    assert made["logits"] == 1_024 * (4_096 * 8 + 1_024 * 8) / GIB
     # A token and layer: norms 2 x 1,024 and four statistics, queries to values 3 x 1,024, what
     # attention gave and c_attn's input 2 x 1,024, GELU 4,096, A's output 8, 16 heads' sums.
     values = 2 * 1024 + 4 + 3 * 1024 + 2 * 1024 + 4096 + 8 + 16

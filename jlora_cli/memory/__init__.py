@@ -7,7 +7,7 @@ from jlora_cli.memory.estimate import (
     adapter_parameters,
     kept_by_heap,
     memory_terms,
-    places_at_once,
+    words_at_once,
 )
 from jlora_cli.memory.fitting import available_gib, changes_that_fit, device_of, longest_that_fits
 
@@ -25,5 +25,5 @@ __all__ = [
     "longest_that_fits",
     "memory_terms",
     "micro_batch",
-    "places_at_once",
+    "words_at_once",
 ]

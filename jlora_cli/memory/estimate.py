@@ -19,12 +19,13 @@ GIB = 2**30
 # is what the runs of benchmarks/memory_estimate.py had beyond theirs. Linux, torch 2.13 for CPUs.
 RUNTIME_GIB = 0.45
 # A stored token takes four, and the places of a row about twenty: what reading 150,000 rows of 14
-# million tokens in an epoch's order made resident, was 4.13 (benchmarks/encoding.py). These are
-# pages of a mapped file, which the system takes back when it needs them.
+# million tokens in an epoch's order made resident, was 4.13 where nothing was given back. These are
+# pages of a mapped file: Linux and macOS are told to take them back as rows are read, Windows does
+# so when it needs them.
 ROW_BYTES_PER_TOKEN = 5
-# Places whose logits live at once in the loss: on a CPU so few that a part stays in its caches, on
-# a GPU as many as give 256 MiB of float32.
-PLACES_AT_ONCE, LOGITS_AT_ONCE_ON_GPU = 128, 1 << 26
+# Words whose logits live at once in the loss: on a CPU so few that these stay in its caches, on a
+# GPU as many as give 256 MiB of float32.
+WORDS_AT_ONCE, LOGITS_AT_ONCE_ON_GPU = 4096, 1 << 26
 _OPTIMIZER_BYTES = {"adamw": 8, "adamw8bit": 2, "paged-adamw8bit": 2}
 
 
@@ -105,11 +106,11 @@ def _loading_bytes(config: RunConfig, shape: Shape, device: str) -> float:
     return shape.parameters * shape.stored_bytes if device == "cpu" and converts else 0.0
 
 
-def places_at_once(vocabulary: int, device: str) -> int:
-    """How many places' logits the loss makes at once."""
+def words_at_once(places: int, device: str) -> int:
+    """Of how many words the loss makes logits at once, for all its `places`."""
     if device == "cpu":
-        return PLACES_AT_ONCE
-    return max(1, LOGITS_AT_ONCE_ON_GPU // max(1, vocabulary))
+        return WORDS_AT_ONCE
+    return max(1, LOGITS_AT_ONCE_ON_GPU // max(1, places))
 
 
 def _copies(config: RunConfig, shape: Shape) -> float:
@@ -118,14 +119,15 @@ def _copies(config: RunConfig, shape: Shape) -> float:
 
 
 def _logits(config: RunConfig, shape: Shape, batch: MicroBatch, device: str) -> float:
-    """The loss at its peak: logits and log-probabilities of a part of the places, in float32.
+    """The loss at its peak: logits and log-probabilities of a part of the words, in float32.
 
     An architecture whose output layer is used as it is gives logits everywhere when rows are
     padded, and their gradient is made twice (index_put).
     """
     if shape.model_type in ROWS_APART:
-        places = min(batch.supervised, places_at_once(shape.vocabulary, device))
-        return places * (16 if shape.soft_capped else 8) * shape.vocabulary
+        words = min(shape.vocabulary, words_at_once(batch.supervised, device))
+        # Beside a part's logits: what is summed of the output layer's rows.
+        return batch.supervised * ((16 if shape.soft_capped else 8) * words + 8 * shape.hidden)
     width = 4 if config.precision == "float32" else 2
     everywhere, chosen = batch.scored, batch.supervised
     per_token = float(12 * chosen)

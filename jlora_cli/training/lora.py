@@ -154,9 +154,18 @@ def _gradients(  # noqa: PLR0913 - the parts of one product
 
 
 def _drawn(like: torch.Tensor, dropout: float) -> torch.Tensor | None:
-    """Which numbers dropout keeps; None where it keeps all."""
+    """Which numbers dropout keeps; None where it keeps all.
+
+    A CPU draws 64 bits for four numbers, each kept by 16 of them, in a third of the time of a draw
+    for each; the share is that asked for to 1/131,072.
+    """
     if not dropout:
         return None
+    if like.device.type == "cpu":
+        drawn = torch.empty(-(-like.numel() // 4), dtype=torch.int64).random_(-(1 << 63), None)
+        bits = drawn.view(torch.int16)[: like.numel()].view(like.shape)
+        dropped = min(round(dropout * (1 << 16)), (1 << 16) - 1)
+        return bits >= dropped - (1 << 15)
     return torch.empty(like.shape, dtype=torch.bool, device=like.device).bernoulli_(1.0 - dropout)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn.functional import cross_entropy
 
-from jlora_cli.memory import places_at_once
+from jlora_cli.memory import words_at_once
 from jlora_cli.order import micro_batches
 from jlora_cli.recipe import ROWS_APART
 from jlora_cli.training.attention import keeps_rows_apart
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 def summed_loss(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
     """The sum of the supervised tokens' losses in nats: a scalar in float32 or wider.
 
-    Logits are made for supervised positions only, some at a time, so that memory does not grow
-    with vocabulary times length.
+    Logits are made for supervised positions only, of some words at a time, so that memory does not
+    grow with vocabulary times length.
     """
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     arguments: dict[str, Any] = {
@@ -67,9 +69,9 @@ class _CrossEntropy(torch.autograd.Function):
     """The summed cross-entropy of hidden states behind a frozen output layer.
 
     hidden: (n, width), weight: (vocabulary, width), targets: (n,); cap: of Gemma 2's logits. The
-    gradient is made beside the loss, while the logits of a part are there: so they are made once,
-    and no more than a part of them lives (as Liger Kernel's fused linear cross-entropy, Hsu et
-    al. 2024).
+    gradient is made beside the loss, while the logits of a part of the vocabulary are there: so
+    they are made once, and no more than a part of them lives (as Liger Kernel's fused linear
+    cross-entropy, Hsu et al. 2024, which goes by places). A part's weights are read once for both.
     """
 
     @staticmethod
@@ -83,56 +85,93 @@ class _CrossEntropy(torch.autograd.Function):
         device = hidden.device.type
         mixed = torch.is_autocast_enabled(device)
         dtype = torch.get_autocast_dtype(device) if mixed else hidden.dtype
-        size = places_at_once(weight.shape[0], device)
-        needed = ctx.needs_input_grad[0]
-        total = torch.zeros((), dtype=_wide(dtype), device=hidden.device)
-        gradient = torch.empty_like(hidden) if needed else None
+        read = _Read(hidden.to(dtype), targets, cap, learns=ctx.needs_input_grad[0])
         with torch.autocast(device, enabled=False):
-            weight = weight.to(dtype)
-            for start in range(0, len(hidden), size):
-                part = slice(start, start + size)
-                loss, changed, sums = _one_part(hidden[part].to(dtype), weight, targets[part], cap)
-                total += loss
-                if gradient is not None and dtype is torch.float16:
-                    # The sums of a large vocabulary exceed its range.
-                    gradient[part] = (changed / sums).to(dtype) @ weight
-                elif gradient is not None:
-                    gradient[part] = (changed.to(dtype) @ weight) / sums
-        ctx.save_for_backward(gradient)
-        return total
+            for part in torch.split(weight, words_at_once(len(hidden), device)):
+                read.more(part.to(dtype))
+            ctx.save_for_backward(read.gradient(weight.index_select(0, targets)))
+        ctx.dtype = hidden.dtype
+        return read.loss()
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (gradient,) = ctx.saved_tensors
-        return gradient * grads[0].to(gradient.dtype), None, None, None
+        return (gradient * grads[0]).to(ctx.dtype), None, None, None
+
+
+class _Read:
+    """What the words read so far say of n places, in float32 or wider.
+
+    highest: (n, 1), of a place's logits; sums: (n, 1), of exp(logit - highest); summed: (n, width),
+    of the output layer's rows by these weights; wanted: (n, 1), the logit of the place's target.
+    A higher logit shrinks what was summed before it (Milakov & Gimelshein 2018, section 3).
+    """
+
+    def __init__(
+        self, hidden: torch.Tensor, targets: torch.Tensor, cap: float | None, *, learns: bool
+    ) -> None:
+        self.hidden, self.cap = hidden, cap
+        self.ahead = targets.unsqueeze(1)  # of the next word: how far the target lies behind it
+        column = partial(hidden.new_full, (len(hidden), 1), dtype=_wide(hidden.dtype))
+        self.highest, self.sums, self.wanted = column(-math.inf), column(0.0), column(0.0)
+        self.summed = torch.zeros_like(hidden, dtype=_wide(hidden.dtype)) if learns else None
+
+    def more(self, part: torch.Tensor) -> None:
+        """Read the next words; part: (words, width), their rows of the output layer."""
+        logits = (self.hidden @ part.t()).to(self.sums.dtype)
+        if self.cap:
+            logits = logits.div_(self.cap).tanh_().mul_(self.cap)
+        here = (self.ahead >= 0) & (self.ahead < len(part))
+        found = logits.gather(1, self.ahead.clamp(0, len(part) - 1))
+        self.wanted = torch.where(here, found, self.wanted)
+        self.ahead = self.ahead - len(part)
+        highest = torch.maximum(self.highest, logits.amax(1, keepdim=True))
+        shrunk = (self.highest - highest).exp_()
+        slope = _slope(logits, self.cap) if self.cap and self.summed is not None else None
+        # The one tensor as wide as the part is changed in place.
+        shares = logits.sub_(highest).exp_()
+        added = shares.sum(1, keepdim=True)
+        self.highest, self.sums = highest, self.sums.mul_(shrunk).add_(added)
+        if self.summed is not None:
+            weights = shares if slope is None else shares.mul_(slope)
+            _add_product(self.summed.mul_(shrunk), weights, part, added)
+
+    def loss(self) -> torch.Tensor:
+        """Of all places, in nats."""
+        return (self.sums.log() + self.highest - self.wanted).sum()
+
+    def gradient(self, own: torch.Tensor) -> torch.Tensor | None:
+        """By the hidden states, where they learn; own: (n, width), the rows of the targets."""
+        if self.summed is None:
+            return None
+        own = own.to(self.sums.dtype)
+        if self.cap:
+            own = own * _slope(self.wanted, self.cap)
+        return (self.summed / self.sums).sub_(own)
+
+
+def _slope(capped: torch.Tensor, cap: float) -> torch.Tensor:
+    """The derivative of capped logits by those before the cap."""
+    return 1 - (capped / cap).square_()
+
+
+def _add_product(
+    summed: torch.Tensor, weights: torch.Tensor, part: torch.Tensor, sums: torch.Tensor
+) -> None:
+    """Add weights @ part to `summed`, in part's precision; sums: those of the weights' rows."""
+    if part.dtype == summed.dtype:
+        summed.addmm_(weights, part)
+    elif part.dtype is torch.float16:
+        # The sums of a large vocabulary exceed its range.
+        sums = sums.clamp(min=torch.finfo(sums.dtype).tiny)
+        summed += (weights.div_(sums).to(part.dtype) @ part) * sums
+    else:
+        summed += weights.to(part.dtype) @ part
 
 
 def _wide(dtype: torch.dtype) -> torch.dtype:
     """What sums over the vocabulary are made in."""
     return torch.promote_types(dtype, torch.float32)
-
-
-def _one_part(
-    hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, cap: float | None
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The loss; its derivative by the logits, (n, vocabulary), times the sums; the sums, (n, 1).
-
-    One tensor as wide as the vocabulary is changed in place, and never divided: what the output
-    layer makes of it is narrower.
-    """
-    logits = (hidden @ weight.t()).to(_wide(hidden.dtype))
-    slope = None
-    if cap:
-        logits = torch.tanh(logits / cap).mul_(cap)
-        slope = 1 - (logits / cap).square_()
-    at = targets.unsqueeze(1)
-    highest = logits.amax(1, keepdim=True)
-    wanted = logits.gather(1, at) - highest
-    shares = logits.sub_(highest).exp_()
-    sums = shares.sum(1, keepdim=True)
-    loss = (sums.log() - wanted).sum()
-    shares.scatter_add_(1, at, -sums)
-    return loss, shares if slope is None else shares.mul_(slope), sums
 
 
 def make_batch(rows: Sequence[Encoded], *, packing: bool, pad_id: int, filled_to: int = 0) -> Batch:

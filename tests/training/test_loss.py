@@ -21,7 +21,7 @@ from jlora_cli.config import RunConfig
 from jlora_cli.model import Placement, attach_adapter, load_base
 from jlora_cli.prompt import IGNORED, Encoded
 from jlora_cli.recipe import ROWS_APART
-from jlora_cli.training import attention
+from jlora_cli.training import attention, lora
 from jlora_cli.training.attention import answering, keeps_rows_apart
 from jlora_cli.training.batches import pack, pad
 from jlora_cli.training.last_block import focus_on, narrow_last_block, widen_last_block
@@ -318,6 +318,24 @@ def test_answers_are_made_with_transformers_own_attention(tiny):
     assert float((told - logits_of(tiny("gemma2", "stock"), padded)).abs().max()) < 1e-4
 
 
+@pytest.mark.parametrize("dropout", [0.05, 0.1, 0.5, 0.9])
+def test_dropout_drops_the_share_that_was_asked_for(dropout):
+    torch.manual_seed(11)
+    kept = lora._drawn(torch.empty(999, 1_001), dropout)
+    assert kept.shape == (999, 1_001)
+    # Four standard deviations of a million draws, in all and by column.
+    assert float(kept.double().mean()) == pytest.approx(1 - dropout, abs=4 * 0.5e-3)
+    assert kept.double().mean(0).sub(1 - dropout).abs().max() < 5.5 * 0.5 / 999**0.5
+    assert not torch.equal(kept, lora._drawn(torch.empty(999, 1_001), dropout))
+
+
+def test_dropout_is_drawn_for_any_shape_and_share():
+    assert lora._drawn(torch.empty(3, 7), 0.0) is None
+    assert lora._drawn(torch.empty(3, 7), 1e-9).all()
+    assert lora._drawn(torch.empty(1, 1), 1e-9).all()
+    assert float(lora._drawn(torch.empty(64, 64), 0.999999).double().mean()) < 0.01
+
+
 # --- where it looks -------------------------------------------------------------------------
 
 
@@ -331,8 +349,8 @@ def wordy(tmp_path_factory):
 VOCABULARY = 20_000
 
 
-def at_once(monkeypatch, places):
-    monkeypatch.setattr("jlora_cli.training.loss.places_at_once", lambda *_: places)
+def at_once(monkeypatch, words):
+    monkeypatch.setattr("jlora_cli.training.loss.words_at_once", lambda *_: words)
 
 
 def peak_of(model, rows):
@@ -342,14 +360,14 @@ def peak_of(model, rows):
 
 
 def test_memory_does_not_grow_with_vocabulary_times_length(wordy, monkeypatch):
-    at_once(monkeypatch, 8)
+    at_once(monkeypatch, 512)
     few, many = ([row_of(40, f"{count}-{i}") for i in range(count)] for count in (4, 16))
     small, large = peak_of(wordy, few), peak_of(wordy, many)
     # 80 and 320 supervised tokens: all their logits would be 6.4 and 25.6 million bytes.
     assert small < large < 320 * VOCABULARY * 4 / 3
     # What grows is the layers' share, of 32 numbers a token and tensor.
     assert large - small < 240 * VOCABULARY * 4 / 4
-    at_once(monkeypatch, 320)
+    at_once(monkeypatch, VOCABULARY)
     assert peak_of(wordy, many) > 320 * VOCABULARY * 4
 
 
