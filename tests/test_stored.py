@@ -139,3 +139,13 @@ def test_a_key_is_of_the_ids_alone():
 def test_rows_that_stand_on_both_sides_are_counted_as_often_as_they_are_held_out():
     assert count_shared([1, 2, 2, 3], [2, 2, 4, 3]) == 3
     assert count_shared([1, 2], []) == 0
+
+
+def test_rows_that_are_read_here_and_there_do_not_stay_resident(stored, monkeypatch):
+    released = []
+    monkeypatch.setattr("jlora_cli.prompt.stored._RELEASED_EACH_ALONE", 3)
+    monkeypatch.setattr(StoredRows, "release", lambda self: released.append(self))
+    assert [stored[at] for at in (4, 0, 2, 1, 3, 0, 4)] == [
+        ROWS[at] for at in (4, 0, 2, 1, 3, 0, 4)
+    ]
+    assert released == [stored, stored]

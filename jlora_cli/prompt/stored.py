@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from jlora_cli.cache import Sections
 
-_RELEASED_EACH = 2000  # rows
+# Rows read one after the other, and here and there: each of these brings in the pages around it.
+_RELEASED_EACH, _RELEASED_EACH_ALONE = 2000, 16
 
 
 def pack(row: Encoded) -> array[int]:
@@ -47,6 +48,7 @@ class StoredRows(Sequence[Encoded]):
         self._whole, self._fitted = whole, fitted
         self._index = fitted if "starts" in fitted else whole
         self._numbers = range(len(self._index["lengths"])) if numbers is None else numbers
+        self._read = 0
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -58,7 +60,11 @@ class StoredRows(Sequence[Encoded]):
     def __getitem__(self, at: int | slice) -> Encoded | StoredRows:
         if isinstance(at, slice):
             return StoredRows(self._whole, self._fitted, self._numbers[at])
-        return self._row(self._numbers[at])
+        row = self._row(self._numbers[at])
+        self._read += 1
+        if self._read % _RELEASED_EACH_ALONE == 0:
+            self.release()
+        return row
 
     def __iter__(self) -> Iterator[Encoded]:
         for count, number in enumerate(self._numbers, start=1):
