@@ -1,10 +1,10 @@
-"""Whether two threads are slower than one where another process keeps a core busy.
+"""Whether two cores are slower than one where another process keeps one of them busy.
 
     python -m benchmarks.neighbours --parts threads,table
 
-`jlora train` on a few dolly-like rows with one thread and with two, in turns, on a machine that is
-otherwise quiet and beside a process that never waits. Seconds are those of the clock: CPU time
-would not see a thread that spins.
+`jlora train` on a few dolly-like rows with one thread, with two, and with as many as it takes where
+nobody says how many; in turns, on a machine that is otherwise quiet and beside a process that never
+waits. Seconds are those of the clock: CPU time would not see a thread that spins.
 """
 
 from __future__ import annotations
@@ -27,33 +27,36 @@ if TYPE_CHECKING:
 NAME = "busy_threads"
 ROWS, SMALL = 64, 12
 BESIDE = ("nothing", "a busy process")
+THREADS = {"1": 1, "2": 2, "own": None}
 
 
 def measure(cache: Path, *, rounds: int, small: bool) -> dict[str, Any]:
-    """Wall seconds of the loop, and the ratio of two threads to one in each round."""
+    """Wall seconds of the loop, and the ratio of jlora's own choice to one thread in each round."""
     job = prepare("dolly", SMALL if small else ROWS, shared=default_shared(), cache=cache)
-    seconds: dict[str, dict[int, list[float]]] = {name: {1: [], 2: []} for name in BESIDE}
+    seconds: dict[str, dict[str, list[float]]] = {
+        name: {which: [] for which in THREADS} for name in BESIDE
+    }
     for _ in range(rounds):
         for name in BESIDE:
-            for threads in (1, 2):
-                print(f"threads: {threads} beside {name}", flush=True)
+            for which, threads in THREADS.items():
+                print(f"threads: {which} beside {name}", flush=True)
                 with busy(name == BESIDE[1]):
-                    seconds[name][threads].append(training_wall_s(job, cache, threads))
+                    seconds[name][which].append(training_wall_s(job, cache, threads))
     return {
         "rows": job.rows,
         "wall_s": {
-            name: {str(count): spread(runs) for count, runs in by_count.items()}
+            name: {which: spread(runs) for which, runs in by_count.items()}
             for name, by_count in seconds.items()
         },
         "ratios": {
-            name: [two / one for one, two in zip(runs[1], runs[2], strict=True)]
+            name: [own / one for one, own in zip(runs["1"], runs["own"], strict=True)]
             for name, runs in seconds.items()
         },
     }
 
 
-def training_wall_s(job: Job, cache: Path, threads: int) -> float:
-    """Seconds of the loop with so many threads."""
+def training_wall_s(job: Job, cache: Path, threads: int | None) -> float:
+    """Seconds of the loop with so many threads, or as many as jlora takes."""
     figures = run("jlora", job, cache, threads=threads)
     if figures["status"] != "done":
         raise SystemExit(figures["problem"])

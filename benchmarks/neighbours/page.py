@@ -218,10 +218,11 @@ def scale_section(told: dict[str, Any], say: Say) -> list[str]:
 
 
 def thread_section(told: dict[str, Any], say: Say) -> list[str]:
-    """One thread and two."""
-    head = [say["beside"], say["one_thread"], say["two_threads"], say["ratio"]]
+    """One thread, two, and as many as jlora takes."""
+    counts = ("1", "2", "own")
+    head = [say["beside"], *(say[f"threads.{which}"] for which in counts), say["threads.ratio"]]
     rows = [
-        [say[name], *(shown(runs[count], 1) for count in ("1", "2")),
+        [say[name], *(shown(runs[which], 1) for which in counts),
          f"{spread(told['ratios'][name])['median']:.2f}"]
         for name, runs in told["wall_s"].items()
     ]  # fmt: skip

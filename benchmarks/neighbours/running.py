@@ -49,9 +49,9 @@ def environment_of(name: str, cache: Path) -> Environment:
 
 
 def run(
-    name: str, job: Job, cache: Path, *, threads: int, options: Sequence[str] = ()
+    name: str, job: Job, cache: Path, *, threads: int | None, options: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """The figures of one training run.
+    """The figures of one training run; without `threads` with as many as it takes by itself.
 
     `status` is "done", or "failed" with the last line that was said as `problem`.
     """
@@ -81,12 +81,13 @@ def without_folders(text: str, cache: Path) -> str:
     return text.replace(str(cache), DEFAULT_CACHE).replace(f"{ROOT}/", "")
 
 
-def surroundings(output: Path, threads: int) -> dict[str, str]:
+def surroundings(output: Path, threads: int | None) -> dict[str, str]:
     """The variables of a run: no network, no GPU, no cache of a run before, so many threads."""
-    count = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    counts = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    kept = {name: value for name, value in os.environ.items() if name not in counts}
     return {
-        **os.environ,
-        **count,
+        **kept,
+        **({} if threads is None else dict.fromkeys(counts, str(threads))),
         "PYTHONPATH": str(ROOT),
         "PYTHONUTF8": "1",
         "HF_HOME": str(output / "hub"),

@@ -118,6 +118,11 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "train.stage.sample_before": ("{count} answers before training", "学習前の回答 {count} 件"),
     "train.stage.sample_after": ("{count} answers after training", "学習後の回答 {count} 件"),
     "train.stage.training": ("training, {steps} steps", "学習中（{steps} ステップ）"),
+    "train.stage.threads": (
+        "{count} of {most} threads from here on: other programs keep {busy} cores busy",
+        "ここから {most} スレッドのうち {count} スレッドで計算します"
+        "（ほかのプログラムが {busy} コアを使用中）",
+    ),
     "train.stage.resumed": (
         "resumed after step {step} from {path}",
         "ステップ {step} から再開（{path}）",

@@ -36,6 +36,7 @@ from jlora_cli.training.optimizer import make_optimizer, make_scheduler
 from jlora_cli.training.processes import gathered
 from jlora_cli.training.record import Clock, Identity, Progress
 from jlora_cli.training.step import Stepper
+from jlora_cli.training.threads import watch_threads
 from jlora_cli.training.trend import Trend
 
 if TYPE_CHECKING:
@@ -104,6 +105,9 @@ def take_part(
                 run.end("failed", problem=str(error))
             problem = error.strerror or error
             raise refuse("source.cannot_write", path=run.keeper.output, problem=problem) from error
+        finally:
+            if run.threads is not None:
+                run.threads.put_back()
     if shelf is not None:
         shelf.put_back(run.trained.adapted)
     return record
@@ -180,7 +184,9 @@ class Run:
         )
         self.per_epoch = math.ceil(len(self.proposal.train.rows) / rows_per_step(self.config))
         self.trend = Trend(self.config, per_epoch=self.per_epoch, total=self.total_steps)
-        self.gauge = Gauge(self.trained.adapted.device)
+        device = self.trained.adapted.device
+        self.gauge = Gauge(device)
+        self.threads = watch_threads(device, self.world, self.notify)
 
     def restore(self, checkpoint: Path) -> None:
         """Put everything back as `checkpoint` has it; what was logged after it is forgotten."""
@@ -259,6 +265,8 @@ class Run:
     def _advance(self, number: int, chosen: list[int]) -> None:
         """One optimizer step, told to whoever listens."""
         progress = self.progress
+        if self.threads is not None:
+            self.threads.settle()
         rows = [self.proposal.train.rows[i] for i in chosen]
         before = time.monotonic()
         rate = float(self.trained.scheduler.get_last_lr()[0])

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import signal
+from itertools import count
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from jlora_cli.run_folder import open_source
 from jlora_cli.training import checkpoints, keeping, loading, session
 from jlora_cli.training.loss import mean_loss
 from jlora_cli.training.session import train
+from jlora_cli.training.threads import Seen
 from tests.tiny_models import EOS_ID, save_tiny_model
 from tests.tiny_runs import PAIRS, write_rows
 from tests.training.runs import (
@@ -249,6 +251,26 @@ def test_answers_on_the_way_disturb_nothing(proposal, tmp_path):
     _, sampled = told(proposal(sample_steps=1, **settings))
     assert losses(sampled) == losses(without)
     assert same(weights(tmp_path), weights(tmp_path, "無"))
+
+
+def test_a_run_says_how_many_threads_it_takes_beside_busy_processes(proposal, monkeypatch):
+    seconds = count()  # by the clock: of two cores other processes work all of them
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("jlora_cli.training.threads._own_cores", lambda: [0, 1])
+    monkeypatch.setattr(
+        "jlora_cli.training.threads.look", lambda _: Seen(float(at := next(seconds)), 2.0 * at, 0.0)
+    )
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        _, events = told(proposal(max_steps=2))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    stages = [event for event in events if isinstance(event, Stage)]
+    (taken,) = [stage.values for stage in stages if stage.name == "train.stage.threads"]
+    assert taken == {"count": 1, "most": 2, "busy": "2.0"}
 
 
 def test_a_resumed_run_keeps_the_answers_up_to_its_checkpoint(proposal, tmp_path):
