@@ -163,7 +163,8 @@ def _drawn(like: torch.Tensor, dropout: float) -> torch.Tensor | None:
     if not dropout:
         return None
     if like.device.type == "cpu":
-        drawn = torch.empty(-(-like.numel() // 4), dtype=torch.int64).random_(-(1 << 63), None)
+        # Not random_, which torch.compile does not know inside an autograd function.
+        drawn = torch.randint(-(1 << 63), (1 << 63) - 1, (-(-like.numel() // 4),))
         bits = drawn.view(torch.int16)[: like.numel()].view(like.shape)
         dropped = min(round(dropout * (1 << 16)), (1 << 16) - 1)
         return bits >= dropped - (1 << 15)
