@@ -43,11 +43,6 @@ class Sampling:
     no_repeat_ngram_size: int = 0
     alternatives: int = 0
 
-    @property
-    def looks_back(self) -> bool:
-        """Whether a choice depends on the tokens so far, beside the logits."""
-        return self.repetition_penalty != 1.0 or self.no_repeat_ngram_size > 0
-
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "stop": list(self.stop)}
 
