@@ -66,14 +66,17 @@ def pack(rows: Sequence[Encoded], *, filled_to: int = 0, pad_id: int = 0) -> Bat
     """The rows end to end in one: no padding, no token wasted.
 
     With `filled_to`, a last row of padding that nothing is learned from makes so many tokens of
-    them: compiled kernels want one shape.
+    them: compiled kernels want one shape. Its positions stay 0, for it may be longer than what the
+    model has positions for.
     """
     lengths = [len(row.ids) for row in rows]
     tokens = sum(lengths)
-    if filled_to > tokens:
-        lengths.append(filled_to - tokens)
-    ids = [id for row in rows for id in row.ids] + [pad_id] * (sum(lengths) - tokens)
     positions = [position for length in lengths for position in range(length)]
+    filler = max(0, filled_to - tokens)
+    if filler:
+        lengths.append(filler)
+        positions += [0] * filler
+    ids = [id for row in rows for id in row.ids] + [pad_id] * filler
     # The first token of a row is never predicted, least of all from the row before it.
     labels = [label for row in rows for label in [IGNORED, *row.labels[1:]]]
     look_at = [i - 1 for i, label in enumerate(labels) if label != IGNORED]
@@ -102,7 +105,7 @@ def pad(rows: Sequence[Encoded], pad_id: int) -> Batch:
     ]
     return Batch(
         torch.tensor(ids),
-        torch.arange(width).expand(len(rows), -1),
+        torch.arange(width).repeat(len(rows), 1),  # memory that is shared cannot be pinned
         torch.tensor(mask),
         None,
         torch.tensor([at for at, _ in flat], dtype=torch.long),

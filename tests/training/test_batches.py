@@ -33,7 +33,8 @@ def test_packed_rows_stand_end_to_end_and_positions_start_anew_at_each():
 def test_a_pack_is_filled_up_with_a_row_that_nothing_is_learned_from():
     batch, bare = pack([FIRST, SECOND], filled_to=10, pad_id=9), pack([FIRST, SECOND])
     assert batch.ids.tolist() == [[10, 11, 12, 13, 20, 21, 22, 9, 9, 9]]
-    assert batch.positions.tolist() == [[0, 1, 2, 3, 0, 1, 2, 0, 1, 2]]
+    # It may be longer than a row can be: GPT-2 has no more positions than its context.
+    assert batch.positions.tolist() == [[0, 1, 2, 3, 0, 1, 2, 0, 0, 0]]
     assert batch.rows.lengths == (4, 3, 3)
     assert torch.equal(batch.targets, bare.targets)
     assert torch.equal(batch.look_at, bare.look_at)
@@ -55,6 +56,15 @@ def test_the_first_token_of_a_row_is_never_predicted_from_the_row_before_it(make
     batch = make([FIRST, WHOLE, WHOLE])
     assert batch.targets.tolist() == [12, 13, 31, 31]
     assert batch.ids.flatten()[batch.look_at].tolist() == [11, 12, 30, 30]
+
+
+@pytest.mark.parametrize("make", [pack, lambda rows: pad(rows, 0)], ids=["packed", "padded"])
+def test_no_tensor_shares_memory_with_itself(make):
+    # On its way to a GPU it is pinned, and torch pins no memory that is written to twice.
+    batch = make([FIRST, SECOND, WHOLE])
+    tensors = [batch.ids, batch.positions, batch.look_at, batch.targets]
+    tensors += [batch.mask] if batch.rows is None else [batch.rows.borders]
+    assert all(tensor.is_contiguous() for tensor in tensors)
 
 
 def test_padded_rows_are_filled_on_the_right_and_masked_there():
