@@ -30,6 +30,7 @@ from jlora_cli.model import (
     tensor_shapes,
     trainable_parameters,
 )
+from jlora_cli.model.base import _exactly
 from jlora_cli.tokenizer import load_tokenizer
 from tests.tiny_models import ARCHITECTURES, save_tiny_model
 
@@ -616,3 +617,11 @@ def test_windows_has_no_resource_module_and_asks_psutil(monkeypatch):
     monkeypatch.setattr(psutil, "Process", lambda: process)
     monkeypatch.setitem(sys.modules, "resource", None)
     assert device_memory_gib("cpu") == 2.5
+
+
+def test_of_several_gpus_weights_go_to_the_one_of_this_process(monkeypatch):
+    # transformers reads them in threads, to each of which "cuda" alone is the first GPU.
+    monkeypatch.setattr("torch.cuda.current_device", lambda: 1)
+    assert _exactly("cuda") == torch.device("cuda", 1)
+    assert _exactly("cuda:3") == torch.device("cuda", 3)
+    assert _exactly("mps") == torch.device("mps")

@@ -77,7 +77,7 @@ def load_base(
                 # None is SDPA where the architecture has it: Gemma 2's soft-capping has no kernel.
                 attn_implementation=None if placement.attention == "sdpa" else placement.attention,
                 quantization_config=_quantization(placement),
-                device_map={"": placement.device} if placement.device != "cpu" else None,
+                device_map={"": _exactly(placement.device)} if placement.device != "cpu" else None,
                 # transformers would fill what is missing or misshapen with random numbers, and
                 # only log it: both are refused below.
                 ignore_mismatched_sizes=True,
@@ -90,6 +90,16 @@ def load_base(
     if tokenizer is not None and tokenizer.size > rows:
         raise refuse("model.tokenizer_larger", folder=folder, ids=tokenizer.size, rows=rows)
     return model.eval()
+
+
+def _exactly(device: str) -> torch.device:
+    """The device, and of several GPUs the one that this process was told to use.
+
+    transformers reads weights in threads of its own, to each of which "cuda" is the first GPU.
+    """
+    if device == "cuda":
+        return torch.device("cuda", torch.cuda.current_device())
+    return torch.device(device)
 
 
 class _DrawNothing(TorchFunctionMode):
