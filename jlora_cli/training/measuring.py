@@ -20,6 +20,7 @@ from jlora_cli.events import Notify, Stage, ignore
 from jlora_cli.memory import heaviest_part
 from jlora_cli.model import device_memory_gib
 from jlora_cli.order import micro_batches, steps
+from jlora_cli.training.compiling import tokens_of_pack
 from jlora_cli.training.guard import is_out_of_memory
 from jlora_cli.training.loading import load
 from jlora_cli.training.loss import make_batch, summed_loss
@@ -76,6 +77,8 @@ class _Steps:
         self._adapted, self._precision = loaded
         self._optimizer: Optimizer = make_optimizer(self._adapted, proposal.config)
         self._adapted.train()
+        config = proposal.config
+        self._filled_to = tokens_of_pack(config, proposal.train, config.batch_size)
 
     def measure(self, notify: Notify) -> Measured:
         config, rows = self._proposal.config, self._proposal.train.rows
@@ -121,7 +124,7 @@ class _Steps:
     def _learn(self, rows: Sequence[Encoded]) -> None:
         proposal, device = self._proposal, self._adapted.device
         packing, pad_id = proposal.config.packing is True, proposal.format.pad_id or 0
-        batch = make_batch(rows, packing=packing, pad_id=pad_id)
+        batch = make_batch(rows, packing=packing, pad_id=pad_id, filled_to=self._filled_to)
         try:
             with self._precision.autocast():
                 loss = summed_loss(self._adapted, batch.to(device)) / max(1, len(batch.targets))

@@ -52,6 +52,20 @@ def test_the_heaviest_batch_is_learned_first_and_then_the_runs_own_steps(proposa
     assert 0.1 < measured.peak_gib < 64
 
 
+def test_packs_are_filled_up_as_the_run_fills_them(proposal, monkeypatch):
+    filled = []
+    make_batch = measuring.make_batch
+
+    def make(rows, *, filled_to, **how):
+        filled.append(filled_to)
+        return make_batch(rows, filled_to=filled_to, **how)
+
+    monkeypatch.setattr(measuring, "make_batch", make)
+    monkeypatch.setattr(measuring, "tokens_of_pack", lambda *_: 512)
+    measure(proposal())
+    assert set(filled) == {512}
+
+
 def test_speed_is_tokens_over_the_time_of_the_steps(proposal, monkeypatch):
     made = proposal(batch_size=2)
     monkeypatch.setattr(measuring, "_ENOUGH_S", 5.0)
