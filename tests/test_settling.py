@@ -297,6 +297,7 @@ def test_small_gpus_trade_time_for_memory(machine, expected, reason):
         (XPU, "no gain was seen on a CPU"),
         (replace(GTX1060, system="Linux"), "Triton needs compute capability 7.0"),
         (MI300, "has not been tried"),
+        (replace(A100, c_compiler=False), "needs a C compiler"),
     ],
 )
 @pytest.mark.parametrize("asked", ["yes", "auto"])

@@ -222,7 +222,7 @@ def _against_compiling(machine: Machine) -> str:
     if gpu.capability != UNKNOWN and gpu.capability < TRITON_FROM:
         numbers = {"needed": _version(TRITON_FROM), "has": _version(gpu.capability)}
         return say("settle.compile_old", gpu=gpu.name, **numbers)
-    return ""
+    return "" if machine.c_compiler else say("settle.compile_no_compiler")
 
 
 def _settle_attention(config: RunConfig, machine: Machine, *, half: bool) -> Reasons:

@@ -60,6 +60,7 @@ def read_machine(*, try_torch: bool = False, slow_trials: bool = False) -> Machi
         bits=struct.calcsize("P") * 8,
         hub=hub,
         windows=surroundings.read_windows() if named == "Windows" else None,
+        c_compiler=surroundings.has_c_compiler(os.environ),
     )
     machine = _with_disks(_with_installer(_with_driver(machine, smi)), hub)
     if not try_torch:

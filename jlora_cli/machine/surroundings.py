@@ -94,6 +94,11 @@ def read_manager(environment: Mapping[str, str]) -> str:
     return "uv" if (by_uv or without_pip) and shutil.which("uv") else "pip"
 
 
+def has_c_compiler(environment: Mapping[str, str]) -> bool:
+    """Whether Triton finds one for the launchers of its kernels (triton/runtime/build.py)."""
+    return bool(environment.get("CC") or shutil.which("gcc") or shutil.which("clang"))
+
+
 def installer(manager: str, shell: str) -> str:
     """How the package manager is called from this shell so that it serves this very Python."""
     if manager in ("uv", "poetry"):

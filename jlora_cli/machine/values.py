@@ -126,7 +126,8 @@ class Machine:
     is bash, powershell or cmd; `manager` is pip, uv, conda or poetry, and `installer` how it is
     called there. `adapters` are the NVIDIA and AMD cards that the system lists, with or without a
     driver; `driver_error` is what nvidia-smi said instead of an answer. `wsl_driver` is "windows"
-    as it should be, "linux" where a driver was installed inside WSL, or "missing".
+    as it should be, "linux" where a driver was installed inside WSL, or "missing". `c_compiler` is
+    whether there is one where Triton looks.
     """
 
     system: str
@@ -161,6 +162,7 @@ class Machine:
     windows: Windows | None = None
     conflicts: tuple[Conflict, ...] = ()
     trials: tuple[Trial, ...] = ()
+    c_compiler: bool = True
 
     @property
     def speaks(self) -> str:

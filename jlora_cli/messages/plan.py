@@ -106,6 +106,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Triton needs compute capability {needed}; {gpu} has {has}",
         "Triton には Compute Capability {needed} が必要です（{gpu} は {has}）",
     ),
+    "settle.compile_no_compiler": (
+        "torch.compile needs a C compiler, gcc or clang, and there is none here",
+        "torch.compile に必要な C コンパイラー（gcc か clang）が見つかりません",
+    ),
     "settle.compile_rows": (
         "rows that are computed one by one would be compiled anew for every length",
         "1 行ずつ計算する方式では、長さが変わるたびに再コンパイルになります",

@@ -48,6 +48,14 @@ def tools(monkeypatch, **places):
     monkeypatch.setattr(surroundings.shutil, "which", lambda name: places.get(name))
 
 
+def test_a_c_compiler_is_one_where_triton_looks(monkeypatch):
+    tools(monkeypatch)
+    assert not surroundings.has_c_compiler({})
+    assert surroundings.has_c_compiler({"CC": "/opt/cc"})
+    tools(monkeypatch, clang="/usr/bin/clang")
+    assert surroundings.has_c_compiler({})
+
+
 def test_the_manager_is_known_by_the_marks_of_its_environment(prefix, monkeypatch):
     assert surroundings.read_manager({}) == "pip"
     assert surroundings.read_manager({"POETRY_ACTIVE": "1"}) == "poetry"
