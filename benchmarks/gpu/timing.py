@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import statistics
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -76,6 +77,7 @@ def take_steps(step: Callable[[], Work], pace: Pace, device: str) -> Timed:
 
 def reset_peak(device: str) -> None:
     """Forget what memory was taken so far, and give back what is only kept."""
+    gc.collect()  # models are in circles
     if device == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()

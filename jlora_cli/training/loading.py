@@ -87,9 +87,10 @@ def load(
         # Compiled kernels want one shape, and how many places the loss looks at differs.
         narrow_last_block(base)
     if config.gradient_checkpointing is True:
-        # After the adapter, because PEFT would let the embeddings want a gradient, which without
-        # reentry they need not: below the first adapter nothing is computed again.
+        # After the adapter: PEFT would let the embeddings want a gradient, as transformers does.
+        # Without reentry they need not: below the first adapter nothing is computed again.
         base.gradient_checkpointing_enable({"use_reentrant": False})
+        base.disable_input_require_grads()
     if config.neftune_alpha:
         add_noise(base, config.neftune_alpha)
     if config.compile:

@@ -85,4 +85,6 @@ def row_lengths(positions: torch.Tensor) -> torch.Tensor:
     positions: (rows, length), as a batch has them.
     """
     row = (positions == 0).flatten().cumsum(0) - 1
-    return torch.bincount(row)[row].view_as(positions).float()
+    # Not bincount: how long its result is, a GPU would have to be waited for.
+    counts = torch.zeros_like(row).index_add_(0, row, torch.ones_like(row))
+    return counts[row].view_as(positions).float()

@@ -385,6 +385,14 @@ def test_gradient_checkpointing_learns_the_same(proposal, tmp_path):
     assert losses(events) == pytest.approx(plain, rel=1e-5)
 
 
+@OLD_NAME
+def test_with_gradient_checkpointing_nothing_below_the_first_adapter_learns(proposal, tiny_base):
+    made = proposal(gradient_checkpointing=True)
+    adapted, _ = loading.load(made, tiny_base, None)
+    embedded = adapted.get_input_embeddings()(torch.tensor([[5, 6]]))
+    assert not embedded.requires_grad
+
+
 @pytest.fixture(scope="module")
 def dropping_base(tmp_path_factory):
     """A base whose own config drops half of everything while training."""
