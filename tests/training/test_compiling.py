@@ -18,6 +18,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from jlora_cli.config import RunConfig
 from jlora_cli.model import Placement, attach_adapter, load_base
 from jlora_cli.prompt import IGNORED, Encoded
+from jlora_cli.training import lora
 from jlora_cli.training.batches import pack
 from jlora_cli.training.compiling import (
     compile_blocks,
@@ -126,6 +127,24 @@ def test_compiled_blocks_give_the_same_loss_and_gradients_without_a_break(base_f
         torch.testing.assert_close(gradients, wanted)
     # The first block, whose input wants no gradient, and one for all others.
     assert backend.graphs == 2
+
+
+def test_compiled_blocks_run_under_autocast_without_a_break(base_folder, monkeypatch):
+    # As on a GPU: half precision around float32 adapters, and dropout as a GPU draws it.
+    monkeypatch.setattr(lora, "_drawn", drawn_as_on_a_gpu)
+    backend = Counted()
+    plain, compiled = made(base_folder), made(base_folder, backend)
+    with torch.autocast("cpu", torch.bfloat16):
+        for lengths in ((9, 20, 14, 17), (23, 3, 11, 8)):
+            loss, wanted = loss_and_gradients(plain, batch_of(*lengths))
+            found, gradients = loss_and_gradients(compiled, batch_of(*lengths))
+            torch.testing.assert_close(found, loss, rtol=1e-3, atol=0.0)
+            torch.testing.assert_close(gradients, wanted, rtol=0.1, atol=2e-3)
+    assert backend.graphs == 2
+
+
+def drawn_as_on_a_gpu(like, dropout):
+    return torch.empty(like.shape, dtype=torch.bool, device=like.device).bernoulli_(1 - dropout)
 
 
 @pytest.mark.filterwarnings("ignore:`gradient_checkpointing_enable` is deprecated:FutureWarning")
