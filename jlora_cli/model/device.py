@@ -16,6 +16,7 @@ def device_memory_gib(device: str) -> float:
     try:
         import resource  # noqa: PLC0415 - not on Windows
     except ImportError:
+        # accelerate brings it
         import psutil  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415
 
         return round(float(psutil.Process().memory_info().peak_wset) / 2**30, 3)
