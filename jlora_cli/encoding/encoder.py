@@ -27,7 +27,6 @@ from jlora_cli.recipe import TEMPLATES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
     from typing import Self
 
     from jlora_cli.cache import Sections
@@ -157,13 +156,8 @@ class Encoder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._workers.__exit__(kind, value, trace)
+    def __exit__(self, *_: object) -> None:
+        self._workers.__exit__()
         for side in self._sides:
             side.source.close()
 

@@ -12,7 +12,6 @@ from jlora_cli.screen.terminal import draws_progress, error_console, note, warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
     from typing import Self
 
     from rich.console import Console, RenderableType
@@ -44,12 +43,7 @@ class Teller:
         self._draws = draws_progress()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._put_away()
         self._draws = False
 
