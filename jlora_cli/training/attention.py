@@ -116,7 +116,7 @@ class _Heads(NamedTuple):
         """
         if self.query.is_cuda or not _SPARSE_FROM <= self.query.shape[2] < _SPARSE_TO:
             return self
-        return _Heads(*(each.contiguous() for each in self))
+        return _Heads(*(each if _side_by_side(each) else each.contiguous() for each in self))
 
     def spread(self) -> _Heads:
         """The same with key and value repeated, for each head of the query its own."""
@@ -124,6 +124,11 @@ class _Heads(NamedTuple):
             return self
         key, value = (each.repeat_interleave(self.grouped, 1) for each in self[1:])
         return _Heads(self.query, key, value)
+
+
+def _side_by_side(heads: torch.Tensor) -> bool:
+    """Whether a head's numbers are; heads: (batch, heads, length, width)."""
+    return heads.stride()[2:] == (heads.shape[3], 1)
 
 
 def _interface(

@@ -27,6 +27,7 @@ from jlora_cli.training.last_block import narrow_last_block, widen_last_block
 from jlora_cli.training.lora import fuse
 from jlora_cli.training.optimizer import add_noise, remove_noise
 from jlora_cli.training.precision import Precision
+from jlora_cli.training.rotary import rotate_as_stock, rotate_at_once
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,6 +59,7 @@ class Shelf:
         remove_noise(base)
         undo_compile(base)
         widen_last_block(base)
+        rotate_as_stock(base)
         self.base = base
 
 
@@ -95,6 +97,8 @@ def load(
         add_noise(base, config.neftune_alpha)
     if config.compile:
         compile_blocks(base)
+    else:
+        rotate_at_once(base)
     return Loaded(adapted, Precision(config.precision, device))
 
 

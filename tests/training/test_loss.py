@@ -28,6 +28,7 @@ from jlora_cli.training.last_block import focus_on, narrow_last_block, widen_las
 from jlora_cli.training.loading import quicken
 from jlora_cli.training.lora import fuse
 from jlora_cli.training.loss import _CrossEntropy, make_batch, mean_loss, summed_loss
+from jlora_cli.training.rotary import rotate_at_once
 from tests.live_tensors import LiveTensors
 from tests.tiny_models import ARCHITECTURES, PAD_ID, WINDOW, save_tiny_model
 
@@ -55,6 +56,7 @@ def adapted(folder, attention="sdpa"):
     if attention != "stock":
         fuse(model)
         narrow_last_block(base)
+        rotate_at_once(base)
     filled = torch.Generator().manual_seed(3)
     for name, parameter in model.named_parameters():
         if "lora_" in name:
@@ -151,6 +153,7 @@ def test_in_float64_a_pack_equals_stock_transformers_row_by_row_to_ten_digits(ti
     quicken(model.get_base_model(), "sdpa")
     assert fuse(model) > 0
     narrow_last_block(model.get_base_model())
+    rotate_at_once(model.get_base_model())
     apart, wanted = loss_and_gradients(model, alone)
     together, gradients = loss_and_gradients(model, [pack(ROWS)])
     assert together == pytest.approx(apart, rel=1e-10)
