@@ -9,9 +9,15 @@ import pytest
 from benchmarks.neighbours.contestants.watch import count
 from benchmarks.neighbours.environments import last_line
 from benchmarks.neighbours.figures import goals, ratios, spread, with_epochs
-from benchmarks.neighbours.page import page
+from benchmarks.neighbours.page import ORDER, page
 from benchmarks.neighbours.rows import ROOT, chat_row, chat_rows, dolly_row, joined, words
-from benchmarks.neighbours.running import without_folders
+from benchmarks.neighbours.running import (
+    AT_THE_LIMIT,
+    CONTESTANTS,
+    NEIGHBOURS,
+    surroundings,
+    without_folders,
+)
 from benchmarks.neighbours.wording import EN, JA
 from jlora_cli.prompt.templates import compile_template
 from jlora_cli.recipe import TEMPLATES
@@ -134,6 +140,13 @@ def test_results_name_no_folder_of_the_machine(tmp_path):
     told = without_folders(text, tmp_path)
 
     assert told == "jlora train --model build/bench/bases/gpt2 --data rows.jsonl"
+
+
+def test_every_contestant_has_its_jobs_and_its_name(tmp_path):
+    assert set(AT_THE_LIMIT) | set(NEIGHBOURS) == set(CONTESTANTS) == set(ORDER)
+    assert all(name in words for name in CONTESTANTS for words in (EN, JA))
+    # A variable of a contestant's own is none that all runs are given.
+    assert not {*CONTESTANTS["jlora-avx2"].variables} & {*surroundings(tmp_path, 1)}
 
 
 # -- rows --------------------------------------------------------------------------------------

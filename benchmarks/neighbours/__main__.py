@@ -19,12 +19,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import busy_threads, first_step, train_scale
+from benchmarks.neighbours.contestants.watch import FLOOR
 from benchmarks.neighbours.jobs import KINDS, Job, default_shared, prepare
 from benchmarks.neighbours.page import write_pages
 from benchmarks.neighbours.rows import ROOT
 from benchmarks.neighbours.running import (
+    AT_THE_LIMIT,
     CONTESTANTS,
     DEFAULT_CACHE,
+    NEIGHBOURS,
     machine,
     run,
     validation_losses,
@@ -35,7 +38,6 @@ if TYPE_CHECKING:
 
 PARTS = ("neighbours", "start", "scale", "threads", "table")
 CHAT_ROWS = 55
-OWN = ("jlora",)
 # The seed recipe computes ten times what others do on these rows; a tenth tells its speed.
 SHARES = {"dolly:seed": 0.1}
 
@@ -128,7 +130,7 @@ def one_round(
     for contestant in turn(contestants_of(asked, name), number):
         part = job_of(asked, job, contestant)
         print(f"round {number}: {name}, {contestant}, {part.rows} rows", flush=True)
-        options = ["--floor"] if contestant in OWN else []
+        options = [FLOOR] if contestant in AT_THE_LIMIT else []
         figures = run(contestant, part, asked.cache, threads=asked.threads, options=options)
         adapters = [figures.pop("adapter")] if figures["status"] == "done" else []
         base, *loss = validation_losses(job, adapters)
@@ -146,9 +148,9 @@ def rows_of(asked: argparse.Namespace, name: str) -> int:
 
 
 def contestants_of(asked: argparse.Namespace, name: str) -> list[str]:
-    """Who trains the job: the long rows are for jlora and its floor alone."""
-    alone = name.startswith("long")
-    return [each for each in asked.contestants if not alone or each in OWN]
+    """Who trains the job."""
+    here = AT_THE_LIMIT if name.startswith("long") else NEIGHBOURS
+    return [each for each in asked.contestants if each in here]
 
 
 def turn(names: list[str], number: int) -> list[str]:

@@ -16,7 +16,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import torch
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 TIMED_BATCHES, REPEATS = 6, 3
+Row = TypeVar("Row")
 Lengths = list[tuple[int, int]]  # tokens and supervised tokens of each row of a batch
 
 
@@ -111,9 +112,9 @@ def measure_floor(job: dict[str, Any]) -> dict[str, float]:
     return {"gflop": total / 1e9, "gflop_per_s": rate / 1e9, "cpu_s": total / rate}
 
 
-def batches_of(lengths: Sequence[tuple[int, int]], size: int, seed: int) -> Iterator[Lengths]:
+def batches_of(rows: Sequence[Row], size: int, seed: int) -> Iterator[list[Row]]:
     """Batches of `size` rows in a random order; the last may be short."""
-    order = list(lengths)
+    order = list(rows)
     random.Random(seed).shuffle(order)
     for start in range(0, len(order), size):
         yield order[start : start + size]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.neighbours.figures import OURS, Goal, done, figure, goals, ratios, spread
 from benchmarks.neighbours.figures import with_epochs as runs_of
+from benchmarks.neighbours.running import CONTESTANTS, SCRIPTS
 from benchmarks.neighbours.wording import WORDS
 
 if TYPE_CHECKING:
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 Results = dict[str, dict[str, Any]]
 Say = dict[str, str]
 RESULTS = ("neighbours", "first_step", "train_scale", "busy_threads")
-ORDER = ("seed", "trl", "trl-packed", "llama-factory", "jlora")
+ORDER = (
+    *("seed", "plain", "trl", "trl-packed", "llama-factory", "jlora"),
+    *("plain-avx2", "jlora-avx2"),
+)
 # figure -> digits
 COLUMNS = {
     "training_cpu_s": 1,
@@ -114,7 +118,7 @@ def neighbour_sections(document: dict[str, Any], say: Say) -> list[str]:
         parts += floor_lines(runs, job, say)
     commands = "\n".join(document["commands"])
     parts += [f"## {say['how']}", machine_line(document, say), f"```\n{commands}\n```"]
-    parts += [say["fair"], say["factory"]]
+    parts += [say["fair"], say["limit"], say["factory"]]
     parts += [command_section(runs, say)]
     return parts
 
@@ -160,14 +164,17 @@ def notes(runs: Sequence[dict[str, Any]], job: str, told: dict[str, Any], say: S
 
 
 def floor_lines(runs: Sequence[dict[str, Any]], job: str, say: Say) -> list[str]:
-    """The run of jlora beside its matrix products alone."""
-    made = [run for run in done(runs, job, OURS) if "floor" in run]
-    if not made:
-        return []
-    values = {name: spread(run["floor"][name] for run in made) for name in made[0]["floor"]}
-    ratio = spread(figure(run, "floor_ratio") for run in made)
-    told = {name: shown(value, 1) for name, value in values.items()}
-    return [say["floor"].format(**told, ratio=shown(ratio, 2))]
+    """Each run that has them beside its matrix products alone."""
+    lines = []
+    for contestant in ORDER:
+        made = [run for run in done(runs, job, contestant) if "floor" in run]
+        if made:
+            values = {name: spread(run["floor"][name] for run in made) for name in made[0]["floor"]}
+            told = {name: shown(value, 1) for name, value in values.items()}
+            ratio = shown(spread(figure(run, "floor_ratio") for run in made), 2)
+            name = say.get(contestant, contestant)
+            lines.append(say["floor"].format(**told, name=name, ratio=ratio))
+    return lines
 
 
 def command_section(runs: Sequence[dict[str, Any]], say: Say) -> str:
@@ -176,11 +183,18 @@ def command_section(runs: Sequence[dict[str, Any]], say: Say) -> str:
     for run in runs:
         if run["status"] == "done":
             versions = ", ".join(f"{name} {each}" for name, each in run["versions"].items())
-            said = run.get("command") or say["seed_command"]
+            variables = [f"{name}={value}" for name, value in run.get("variables", {}).items()]
+            said = run.get("command") or script_of(run["contestant"])
+            line = " ".join([*variables, said])
             name = say.get(run["contestant"], run["contestant"])
-            text = f"- {run['job']}, {name}: `{said}` ({versions})"
+            text = f"- {run['job']}, {name}: `{line}` ({versions})"
             seen.setdefault((run["job"], run["contestant"]), text)
     return "\n".join(seen.values())
+
+
+def script_of(contestant: str) -> str:
+    """What trains as a contestant that is a script of this benchmark."""
+    return f"python -m {SCRIPTS}.{CONTESTANTS[contestant].script}"
 
 
 # -- the others --------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.neighbours.contestants.watch import STARTED
@@ -17,7 +18,7 @@ from benchmarks.neighbours.environments import Environment, last_line, make
 from benchmarks.neighbours.rows import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from benchmarks.neighbours.jobs import Job
 
@@ -26,20 +27,33 @@ SCRIPTS = "benchmarks.neighbours.contestants"
 
 
 class Contestant(NamedTuple):
-    """Its script and the options of that; without an environment it runs in jlora's own."""
+    """Its script, the options and variables of that; without an environment in jlora's own."""
 
     script: str
     environment: str | None = None
     options: tuple[str, ...] = ()
+    variables: Mapping[str, str] = MappingProxyType({})
 
 
+# As if the CPU had no wider units: torch's own kernels, MKL's and oneDNN's.
+AVX2 = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+}
 CONTESTANTS = {
     "seed": Contestant("seed", "trainer"),
+    "plain": Contestant("plain", "trainer"),
     "trl": Contestant("trl_sft", "trl"),
     "trl-packed": Contestant("trl_sft", "trl", ("--packing", "True")),
     "llama-factory": Contestant("llama_factory", "llamafactory"),
     "jlora": Contestant("jlora"),
+    "plain-avx2": Contestant("plain", "trainer", variables=AVX2),
+    "jlora-avx2": Contestant("jlora", variables=AVX2),
 }
+# The long rows are there for the limit, which is measured beside these; other jobs have the others.
+AT_THE_LIMIT = ("plain", "jlora", "plain-avx2", "jlora-avx2")
+NEIGHBOURS = ("seed", "trl", "trl-packed", "llama-factory", "jlora")
 
 
 def environment_of(name: str, cache: Path) -> Environment:
@@ -65,7 +79,8 @@ def run(
     words += [job.folder, str(output), *contestant.options, *options]
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     with (output / "log.txt").open("w", encoding="utf-8") as log:
-        started = surroundings(output, threads) | {STARTED: str(time.time())}
+        given = {**surroundings(output, threads), **contestant.variables}
+        started = given | {STARTED: str(time.time())}
         done = subprocess.run(words, cwd=ROOT, env=started, stdout=log, stderr=log, check=False)
     if done.returncode:
         said = (output / "log.txt").read_text(encoding="utf-8", errors="replace")
@@ -73,7 +88,8 @@ def run(
     figures: dict[str, Any] = json.loads((output / "figures.json").read_text(encoding="utf-8"))
     if "command" in figures:
         figures["command"] = without_folders(figures["command"], cache)
-    return {"status": "done", "load_before": load, **figures}
+    variables = dict(contestant.variables)
+    return {"status": "done", "load_before": load, "variables": variables, **figures}
 
 
 def without_folders(text: str, cache: Path) -> str:

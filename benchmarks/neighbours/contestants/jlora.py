@@ -12,11 +12,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.neighbours.contestants.watch import Seen, Watch, arguments, resident_mib
+from benchmarks.neighbours.contestants.watch import (
+    FLOOR,
+    Seen,
+    Watch,
+    arguments,
+    resident_mib,
+)
 from jlora_cli import events
 from jlora_cli.cli import main as jlora
 
-FLOOR = "--floor"
 NEVER = 10**6  # steps
 
 
