@@ -48,6 +48,8 @@ def open_source(source: str, *, base: str | None = None) -> Artifact:
     path = Path(source).expanduser()
     if source == "demo" or not is_here(path):
         path = find_model(source, what="config")
+        if (path / ADAPTER_CONFIG).is_file():  # as large as a base's weights are not
+            path = find_model(source, what="weights")
     if path.is_file():
         raise refuse("source.is_file", path=path)
     if (path / RECORD).is_file() or (path / "adapter").is_dir():

@@ -13,6 +13,7 @@ import pytest
 
 from jlora_cli import hub, preparing
 from jlora_cli.errors import JloraError
+from jlora_cli.run_folder import open_source
 from tests.hub_server import Repository, serving
 
 ROW = {
@@ -191,6 +192,19 @@ def test_unreachable_hub_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     assert "http://127.0.0.1:9 cannot be reached" in problem("org/tiny").problem
+
+
+def test_an_adapter_of_the_hub_is_opened_whole(server, tmp_path):
+    folder = tmp_path / "repos/lora"
+    folder.mkdir(parents=True)
+    (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "org/tiny"}')
+    (folder / "adapter_model.safetensors").write_bytes(b"weights")
+    server.models["someone/lora"] = Repository({"main": folder})
+
+    found = open_source("someone/lora")
+
+    assert found.base == "org/tiny"
+    assert names(found.adapter) == ["adapter_config.json", "adapter_model.safetensors"]
 
 
 def test_model_without_safetensors_is_refused(server, tmp_path):

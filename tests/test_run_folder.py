@@ -34,8 +34,7 @@ def asked(monkeypatch, tmp_path):
     names: list[str] = []
 
     def find_model(name, *, what):
-        names.append(name)
-        assert what == "config"
+        names.append(f"{name} {what}")
         return tmp_path / "found"
 
     monkeypatch.setattr(run_folder, "find_model", find_model)
@@ -133,23 +132,34 @@ def test_what_is_not_there_is_asked_of_the_hub(tmp_path, asked):
     found = open_source("rinna/japanese-gpt2-medium")
 
     assert found.base == "rinna/japanese-gpt2-medium"
-    assert asked == ["rinna/japanese-gpt2-medium"]
+    assert asked == ["rinna/japanese-gpt2-medium config"]
+
+
+def test_of_an_adapter_on_the_hub_the_weights_are_fetched_too(tmp_path, asked):
+    an_adapter(tmp_path / "found", card=CARD)
+
+    found = open_source("someone/猫-lora")
+
+    assert found.adapter == tmp_path / "found"
+    assert asked == ["someone/猫-lora config", "someone/猫-lora weights"]
 
 
 def test_demo_is_the_embedded_model_even_beside_a_folder_of_that_name(tmp_path, asked):
     (tmp_path / "demo").mkdir()
-    an_adapter(tmp_path / "found")
+    (tmp_path / "found").mkdir()
+    (tmp_path / "found" / "config.json").write_text("{}", encoding="utf-8")
 
-    assert open_source("demo").adapter == tmp_path / "found"
-    assert asked == ["demo"]
+    assert open_source("demo").base == "demo"
+    assert asked == ["demo config"]
 
 
 def test_a_name_too_long_to_be_a_path_is_asked_of_the_hub(tmp_path, asked):
-    an_adapter(tmp_path / "found")
+    (tmp_path / "found").mkdir()
+    (tmp_path / "found" / "config.json").write_text("{}", encoding="utf-8")
 
     open_source("a" * 5000)
 
-    assert len(asked) == 1
+    assert asked == ["a" * 5000 + " config"]
 
 
 # -- what is refused ------------------------------------------------------------------------------
