@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import traceback
 import warnings
@@ -135,19 +134,13 @@ def _speak_utf8() -> None:
         sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
-def _end_quietly_on_closed_pipe() -> None:
-    """`jlora tokens ... | head` ends like any other filter."""
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-
-
 def main() -> None:
     """Run the command line; exit codes: 0 done, 1 refused or failed, 2 usage, 130 interrupted."""
     _speak_utf8()
     # What libraries warn of is for their developers; what a user should know is a finding.
     warnings.filterwarnings("ignore")
     settle_libraries()
-    _end_quietly_on_closed_pipe()
+    screen.outlive_readers()
     sys.argv[1:] = front_options_first(sys.argv[1:])
     try:
         sys.exit(build_app()(prog_name="jlora", standalone_mode=False) or 0)

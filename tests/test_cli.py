@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import signal
@@ -20,6 +22,8 @@ from jlora_cli.commands.help_page import cells, wrap
 from jlora_cli.config import FIELDS
 from jlora_cli.errors import refuse
 from jlora_cli.messages import use_language
+from jlora_cli.screen import pipes
+from jlora_cli.screen.pipes import CLOSED_PIPE
 
 COMMANDS = (
     "env-check", "prepare", "train", "evaluate", "merge", "infer", "chat", "profiles", "tokens",
@@ -133,6 +137,8 @@ def test_refused_is_1_in_two_lines():
             "--top-k に使えない",
             "jlora infer",
         ),
+        (["infer", "demo", "--prompt"], "--prompt には値が必要です", "jlora"),
+        (["train", "--compile=true"], "--compile に値は付けられません", "jlora"),
         (["infer", "demo"], "--prompt と --input のどちらか一方を", "jlora infer"),
     ],
 )
@@ -202,6 +208,37 @@ def test_a_reader_that_went_away_ends_it_quietly(tmp_path):
     assert done.stdout.strip() in ("0", str(128 + signal.SIGPIPE))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="bash tells the exit code of each command")
+def test_what_was_begun_is_cleared_away_when_the_reader_went_away(tmp_path):
+    rows = tmp_path / "行.jsonl"
+    rows.write_text('{"prompt": "猫", "completion": "髙﨑🐈"}\n' * 9, encoding="utf-8")
+    # Its answers go to a stdout that is closed before they come; what stderr says is lost first.
+    words = f'prepare "{rows}" --output "{tmp_path}/prepared" --json'
+    line = f'"{sys.executable}" -m jlora_cli {words} 2> >(true) | true'
+
+    done = subprocess.run(
+        ["bash", "-c", f"{line}; echo ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        check=False,
+        timeout=60,
+    )
+
+    assert done.stderr == ""
+    assert done.stdout.strip() == str(CLOSED_PIPE)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["prepared", "行.jsonl"]
+
+
+def test_a_full_disk_behind_stdout_is_no_reader_that_went_away(monkeypatch):
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        pipes._Pipe(Full(), ends=True).write("猫")
+
+
 # -- Ctrl-C ---------------------------------------------------------------------------------------
 
 
@@ -217,7 +254,6 @@ def door(monkeypatch, capsys):
 
         monkeypatch.setattr(project, "write_project", fail)
         monkeypatch.setattr(sys, "argv", ["jlora", "init", "no-such-folder", *words])
-        monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
         monkeypatch.setattr(cli, "_debug", False)
         screen.forget_consoles()
         with pytest.raises(SystemExit) as end:

@@ -28,6 +28,11 @@ def translate(error: Any) -> JloraError:
         problem = say(
             "usage.no_option", name=error.option_name, hint=_near(error.option_name, known)
         )
+    elif kind == "BadOptionUsage":
+        # Two kinds share it; only one of them ends so.
+        wants = error.message.endswith("requires an argument.")
+        key = "usage.no_value" if wants else "usage.takes_no_value"
+        problem = say(key, name=error.option_name)
     elif kind == "MissingParameter":
         problem = say("usage.missing", name=_name(error))
     elif kind == "BadParameter" and error.param is not None:

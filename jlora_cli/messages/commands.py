@@ -320,6 +320,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{name} というオプションはありません{hint}",
     ),
     "usage.missing": ("{name} is missing", "{name} が指定されていません"),
+    "usage.no_value": ("{name} wants a value", "{name} には値が必要です"),
+    "usage.takes_no_value": ("{name} takes no value", "{name} に値は付けられません"),
     "usage.bad_value": ("{name} cannot take this value{reason}", "{name} に使えない値です{reason}"),
     "usage.no_command": (
         "there is no command {name}{hint}",

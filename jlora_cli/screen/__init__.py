@@ -4,6 +4,7 @@ Texts are written as they are and only marks and labels are drawn: rich would tu
 cat, take `[bold]` away, raise at `[/INST]`, widen tabs and drop control characters.
 """
 
+from jlora_cli.screen.pipes import outlive_readers
 from jlora_cli.screen.telling import Teller
 from jlora_cli.screen.terminal import (
     PIECES,
@@ -49,6 +50,7 @@ __all__ = [
     "json_out",
     "note",
     "out",
+    "outlive_readers",
     "preview",
     "save_html",
     "save_svg",

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -49,6 +52,24 @@ def uninterrupted(launcher, tiny_base, data, tmp_path_factory):
     ended = launcher.run(*words(tiny_base, data, folder / "run"), log=folder / "log")
     assert ended.code == 0, (folder / "log").read_text()
     return folder / "run"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="bash tells the exit code of each command")
+def test_a_run_outlives_the_reader_of_what_it_says(tiny_base, data, tmp_path):
+    # As `| tee log` that a Ctrl-C ended, before jlora has saved.
+    line = shlex.join(
+        [sys.executable, "-m", "jlora_cli", *words(tiny_base, data, tmp_path / "run")]
+    )
+
+    done = subprocess.run(
+        ["bash", "-c", f"{line} 2>&1 | head -1; echo ${{PIPESTATUS[0]}}"],
+        capture_output=True, encoding="utf-8", check=False, timeout=300,
+        env={**os.environ, "JLORA_LANG": "en", "HF_HUB_OFFLINE": "1"},
+    )  # fmt: skip
+
+    assert done.stdout.splitlines()[-1] == "0"
+    assert done.stderr == ""
+    assert record_of(tmp_path / "run")["status"] == "finished"
 
 
 @needs_fork
