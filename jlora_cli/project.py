@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from jlora_cli.drafts import draft_for, put_in_place
 from jlora_cli.errors import refuse
 from jlora_cli.preparing import DEMO_DATA
 from jlora_cli.profile import profiles_folder
@@ -22,8 +23,7 @@ def write_project(folder: Path) -> None:
     Raises:
         JloraError: it cannot be written.
     """
-    # Inside an empty folder that is there already: someone may stand in it, as in `init .`.
-    draft = (folder if folder.is_dir() else folder.absolute().parent) / f".{folder.name}.part"
+    draft = draft_for(folder, "part")
     shutil.rmtree(draft, ignore_errors=True)
     try:
         (draft / "data").mkdir(parents=True)
@@ -31,19 +31,10 @@ def write_project(folder: Path) -> None:
             shutil.copyfile(DEMO_DATA / name, draft / "data" / name)
         (draft / "profile.yaml").write_text(_profile(), encoding="utf-8", newline="\n")
         (draft / ".gitignore").write_text(_IGNORED, encoding="utf-8", newline="\n")
-        _put_in_place(draft, folder)
+        put_in_place(draft, folder)
     except OSError as error:
         shutil.rmtree(draft, ignore_errors=True)
         raise refuse("source.cannot_write", path=folder, problem=error.strerror) from error
-
-
-def _put_in_place(draft: Path, folder: Path) -> None:
-    if not folder.is_dir():
-        draft.replace(folder)
-        return
-    for made in sorted(draft.iterdir()):
-        made.replace(folder / made.name)
-    draft.rmdir()
 
 
 def _profile() -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 
+from jlora_cli.drafts import draft_for, put_in_place
 from jlora_cli.errors import refuse
 from jlora_cli.events import Notify, Stage, Warned, ignore
 from jlora_cli.hub import find_model
@@ -105,16 +106,13 @@ def merge(
     for sentence in unchecked:
         notify(Warned(sentence))
     job = _job(artifact, artifact.adapter, base, terms or Terms())
-    place = output.absolute()
-    draft = place.with_name(f".{place.name}.part")
+    draft = draft_for(output, "part")
     try:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         made = replace(_merge_into(draft, job, notify), output=str(output), unchecked=unchecked)
         write_json(draft / "verification.json", made.as_json())
-        if place.exists():
-            place.rmdir()
-        draft.replace(place)
+        put_in_place(draft, output, last="config.json")
     except (OSError, SafetensorError) as error:
         raise refuse("source.cannot_write", path=output, problem=error) from error
     finally:

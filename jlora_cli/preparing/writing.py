@@ -15,6 +15,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from jlora_cli.dataset import MANIFEST, line_blocks
+from jlora_cli.drafts import draft_for, put_in_place
 from jlora_cli.errors import refuse
 from jlora_cli.hub import is_here
 
@@ -47,7 +48,7 @@ def check_output(output: Path) -> None:
 
 @contextmanager
 def draft_of(output: Path) -> Iterator[Path]:
-    """A hidden folder beside `output` that takes its place when all went well, else vanishes.
+    """A hidden folder that becomes `output` when all went well, else vanishes.
 
     Its subfolder `scratch` vanishes in any case. Only `kill -9` can leave the hidden folder, which
     has no dataset.json then.
@@ -55,17 +56,14 @@ def draft_of(output: Path) -> Iterator[Path]:
     Raises:
         JloraError: the disk is full, or the folder cannot be written.
     """
-    place = output.absolute()
-    draft = place.with_name(f".{output.name}.partial-{os.getpid()}")
-    made = [parent for parent in place.parents if not parent.exists()]
+    draft = draft_for(output, f"partial-{os.getpid()}")
+    made = [parent for parent in output.absolute().parents if not parent.exists()]
     try:
         with _ended_by_signals():
             (draft / SCRATCH).mkdir(parents=True)
             yield draft
             shutil.rmtree(draft / SCRATCH)
-            if output.is_dir():
-                output.rmdir()
-            draft.rename(output)
+            put_in_place(draft, output, last=MANIFEST)
     except OSError as error:
         raise refuse("prepare.cannot_write", path=output, why=error.strerror) from error
     finally:
