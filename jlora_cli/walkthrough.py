@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import time
 from dataclasses import dataclass
 from importlib import resources
@@ -15,7 +14,7 @@ from jlora_cli.errors import JloraError
 from jlora_cli.evaluation import Evaluation, Terms, evaluate
 from jlora_cli.events import Notify, Stage, Typed, ignore
 from jlora_cli.generation import load_answerer
-from jlora_cli.machine import read_machine
+from jlora_cli.machine import command_line, read_machine
 from jlora_cli.merging import Merged, merge
 from jlora_cli.merging import Terms as MergeTerms
 from jlora_cli.model import Placement
@@ -101,7 +100,7 @@ def walk(output: Path, notify: Notify = ignore) -> Walk:
     held_out = data / "validation.jsonl"
 
     def typed(*words: object) -> None:
-        notify(Typed(shlex.join(["jlora", *map(str, words)])))
+        notify(Typed(command_line(["jlora", *map(str, words)])))
 
     make_run_folder(output)
     typed("env-check")

@@ -16,12 +16,11 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help=say("help.init.folder"))],
 ) -> None:
     """Write the project and say what to type next."""
+    from jlora_cli.machine import command_line
     from jlora_cli.project import write_project
     from jlora_cli.run_folder import in_use
 
     if in_use(folder):
         raise refuse("init.in_use", path=folder)
     write_project(folder)
-    # In double quotes a path can be pasted into every shell, cmd.exe too.
-    name = f'"{folder}"' if " " in str(folder) else str(folder)
-    screen.out(say("init.done", folder=name))
+    screen.out(say("init.done", folder=command_line([str(folder)])))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -120,14 +119,16 @@ def _tell(made: Prepared, model: str | None, output: Path) -> None:
     """What a person should know of it, and what to type next, on stderr."""
     from jlora_cli import screen
     from jlora_cli.audit import stock_note
+    from jlora_cli.machine import command_line
 
     if made.preview:
         screen.preview(made.preview, to_stderr=True)
     screen.findings(made.findings, to_stderr=True)
     if made.tokens and "stock_parity" in made.tokens:
         screen.note(stock_note(made.tokens["stock_parity"]))
-    next_line = {"model": shlex.quote(model or "demo"), "path": shlex.quote(str(output))}
-    screen.note(say("prepare.next", **next_line))
+    screen.note(
+        say("prepare.next", model=command_line([model or "demo"]), path=command_line([str(output)]))
+    )
 
 
 def _show(made: Prepared) -> None:

@@ -21,6 +21,7 @@ from jlora_cli.machine.nvidia import parse_nvidia_smi
 from jlora_cli.machine.nvml import LoadMeter
 from jlora_cli.machine.reading import read_machine
 from jlora_cli.machine.required import require_logger_packages, require_training_packages
+from jlora_cli.machine.shell import command_line
 from jlora_cli.machine.surroundings import home_folder
 from jlora_cli.machine.values import (
     Conflict,
@@ -45,6 +46,7 @@ __all__ = [
     "Trial",
     "Windows",
     "apply",
+    "command_line",
     "companion_line",
     "fitting_wheel",
     "has_kernels",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
+
+from jlora_cli.machine import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +17,7 @@ def skip_command(sources: list[str], output: Path, rules: Rules, audit: Audit | 
     """What to type to drop faulty rows: everything that was asked, and `--on-bad-row skip`."""
     words = ["jlora", "prepare", *sources, "--output", str(output), *_of_rules(rules)]
     words += _of_audit(audit) if audit else []
-    return " ".join(map(shlex.quote, [*words, "--on-bad-row", "skip"]))
+    return command_line([*words, "--on-bad-row", "skip"])
 
 
 def _of_rules(rules: Rules) -> Iterator[str]:
