@@ -50,7 +50,7 @@ class Job:
         """What must be the same for a run to go on: everything that an answer depends on."""
         content = [[row.record, [asdict(m) for m in row.messages]] for row in self.rows]
         return {
-            "rows": hashlib.sha256(json.dumps(content).encode()).hexdigest(),
+            "rows": hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest(),
             "sampling": self.sampling.as_json(),
             "samples": self.samples,
             "batch_size": self.batch_size,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,11 +57,26 @@ def _asked(rows: Iterable[Row], system: str | None, faults: Faults) -> Iterator[
             try:
                 if isinstance(row.value, RowError):
                     raise row.value
+                _check_carried(row.value)
                 yield PromptRow(row.line, row.value, conversation(row.value, system))
             except RowError as fault:
                 faults.add(row.line, fault)
     except RowError as fault:  # of the file: what follows cannot be told apart
         faults.add(fault.line or 1, fault)
+
+
+def _check_carried(record: dict[str, Any]) -> None:
+    """Nothing, where all of the row can be written beside its answer: which would be too late.
+
+    Raises:
+        RowError: it holds half a character.
+    """
+    for key, value in record.items():
+        try:
+            json.dumps([key, value], ensure_ascii=False, default=str).encode("utf-8")
+        except UnicodeEncodeError as error:
+            code = f"U+{ord(error.object[error.start]):04X}"
+            raise RowError("lone_surrogate", key=key, code=code) from error
 
 
 def conversation(record: dict[str, Any], system: str | None = None) -> tuple[Message, ...]:

@@ -95,7 +95,7 @@ class Shaping:
     def lines(self, record: Mapping[str, Any], answers: Sequence[Said]) -> list[str]:
         """What is written of a row: JSON, or the template filled, once an answer."""
         if self.template is None:
-            return [json.dumps(self.row(record, answers), ensure_ascii=False)]
+            return [_as_json(self.row(record, answers))]
         return [self.text(record, answer) for answer in answers]
 
     def text(self, record: Mapping[str, Any], answer: Said) -> str:
@@ -108,7 +108,12 @@ class Shaping:
 
 
 def _written(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else _as_json(value)
+
+
+def _as_json(value: object) -> str:
+    """JSON; what has none, such as a date in a Parquet file, as Python writes it."""
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _extractor(kind: str | None) -> Callable[[str], str | None]:

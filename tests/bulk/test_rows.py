@@ -66,6 +66,23 @@ def test_every_row_at_fault_is_named_with_its_line(write):
     assert "line 1" not in problem
 
 
+def test_half_a_character_in_a_column_that_is_carried_along_is_named_before_anything_is_asked(
+    write,
+):
+    rows = [
+        '{"prompt": "要約して", "題": "🐈"}',
+        '{"prompt": "要約して", "題": ["猫\\ud83d"]}',
+        '{"messages": [{"role": "user", "content": "猫"}, '
+        '{"role": "assistant", "content": "\\udc08"}]}',
+    ]
+    with pytest.raises(JloraError) as refused:
+        read_rows(write("行.jsonl", "\n".join(rows)))
+
+    assert "has 2 rows that cannot be used" in refused.value.problem
+    assert 'line 2: "題" holds half a character (lone surrogate U+D83D)' in refused.value.problem
+    assert 'line 3: "messages" holds half a character' in refused.value.problem
+
+
 def test_a_ragged_row_of_a_table_is_named(write):
     with pytest.raises(JloraError, match="3"):
         read_rows(write("a.csv", "prompt,x\n猫,1\n犬\n"))
