@@ -9,6 +9,8 @@ from jlora_cli.conversation.talk import Exchange
 from jlora_cli.dataset import Example, Message, is_folder, read_examples
 from jlora_cli.dataset.faults import RowError
 from jlora_cli.dataset.formats import convert
+from jlora_cli.dataset.mapping import NOTHING_MAPPED
+from jlora_cli.dataset.rows import open_rows
 from jlora_cli.errors import refuse
 from jlora_cli.messages import say
 from jlora_cli.run_folder import append_json
@@ -39,6 +41,7 @@ def save(conversation: Conversation, name: str) -> str:
     _check(record)
     if path.exists() and path.stat().st_size:
         _rows(path)
+        _check_takes_lines(path)
     _append(path, record)
     stopped = sum(not each.whole for each in kept)
     told = say("chat.saved", count=len(kept), path=path)
@@ -92,6 +95,13 @@ def _rows(path: Path) -> list[Example]:
         if first.role != "user":
             raise refuse("chat.no_question_first", place=each.origin)
     return loaded.examples
+
+
+def _check_takes_lines(path: Path) -> None:
+    """Refuse what a line in UTF-8 would make unreadable: another encoding, or an array."""
+    opened = open_rows(path, encoding=None, mapping=NOTHING_MAPPED, as_text=False)
+    if opened.layout != "lines" or not opened.encoding.name.startswith("utf-8"):
+        raise refuse("chat.takes_no_lines", path=path)
 
 
 def _append(path: Path, record: dict[str, object]) -> None:

@@ -137,6 +137,8 @@ class Conversation:
         Raises:
             JloraError: it cannot be asked; the conversation is as it was before.
         """
+        if self.compare:
+            self._check_adapted()
         asked = self._fitting(question)
         sampling = self._next_sampling()
         heard: list[str] = []
@@ -147,8 +149,10 @@ class Conversation:
 
         try:
             answer = self.answerer.answer(asked, sampling, None if self.compare else hear)
-            self._keep(question, answer, _Last(answer, asked, sampling))
-            told = self.compared() if self.compare else []
+            last = _Last(answer, asked, sampling)
+            # Before it is kept: interrupted here, nothing of it has been shown.
+            told: list[Told] = [self._beside_base(last)] if self.compare else []
+            self._keep(question, answer, last)
             told += self._ending(answer)
         except KeyboardInterrupt:
             told = [Note(say("chat.stopped" if heard else "chat.stopped_early"))]
@@ -162,19 +166,15 @@ class Conversation:
         self._check_adapted()
         if self.last is None:
             return [Note(say("chat.no_answer"))]
-        last = self.last
-        with self.answerer.base() as base:
-            said = base.answer(last.asked, last.sampling)
-        return [Compared(said.text, last.answer.text)]
+        return [self._beside_base(self.last)]
 
     def compared_on(self, question: str) -> list[Told]:
         """What tuned model and base would say next to `question`, which is not remembered."""
         self._check_adapted()
         asked, sampling = self._fitting(question), self._next_sampling()
         tuned = self.answerer.answer(asked, sampling)
-        with self.answerer.base() as base:
-            said = base.answer(asked, sampling)
-        return [*self._left_out_told(), Compared(said.text, tuned.text)]
+        compared = self._beside_base(_Last(tuned, asked, sampling))
+        return [*self._left_out_told(), compared]
 
     def odds(self) -> list[Told]:
         """The last answer with the probability of each token."""
@@ -183,6 +183,11 @@ class Conversation:
         answer = self.last.answer
         tokens = self.answerer.choices(self.last.asked, answer.ids, ALTERNATIVES)
         return [Odds(replace(answer, tokens=tokens))]
+
+    def _beside_base(self, last: _Last) -> Compared:
+        with self.answerer.base() as base:
+            said = base.answer(last.asked, last.sampling)
+        return Compared(said.text, last.answer.text)
 
     def _keep(self, question: str, answer: Answer, last: _Last) -> None:
         self.tally.add(answer)

@@ -117,6 +117,14 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "name another file, or convert this one with `jlora prepare`",
         "別のファイルを指定するか、`jlora prepare` で変換してください",
     ),
+    "chat.takes_no_lines": (
+        "{path} is not JSON Lines in UTF-8: a row behind what it holds would make it unreadable",
+        "{path} は UTF-8 の JSON Lines ではなく、行を追加すると読めなくなります",
+    ),
+    "chat.takes_no_lines.fix": (
+        "name another file, or convert this one with `jlora prepare`",
+        "別のファイルを指定するか、`jlora prepare` で変換してください",
+    ),
     "chat.no_question_first": (
         "{place} begins with an answer, not with a question",
         "{place} が質問ではなく回答から始まっています",

@@ -111,6 +111,21 @@ def test_a_file_of_other_rows_is_refused_by_line_and_left_alone(conversation, tm
     assert len(conversation.exchanges) == 2
 
 
+@pytest.mark.parametrize("encoding", ["cp932", "utf-16", "utf-8"])
+def test_a_file_that_a_line_would_ruin_is_left_as_it_is(conversation, tmp_path, encoding):
+    row = (
+        '{"messages": [{"role": "user", "content": "猫"}, {"role": "assistant", "content": "犬"}]}'
+    )
+    path = tmp_path / "会話.jsonl"
+    # In UTF-8, an array.
+    path.write_bytes((f"[{row}]" if encoding == "utf-8" else row).encode(encoding))
+    before = path.read_bytes()
+
+    assert "is not JSON Lines in UTF-8" in refused(conversation, f"/save {path}")
+
+    assert path.read_bytes() == before
+
+
 def test_a_file_that_does_not_exist_cannot_be_loaded(conversation, tmp_path):
     assert str(tmp_path / "無い.jsonl") in refused(conversation, f"/load {tmp_path}/無い.jsonl")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -246,6 +247,29 @@ def test_every_turn_can_be_compared():
         "* (cut off at 8 tokens; /params max_new_tokens=16 allows more)",
     ]
     assert parrot.asked_base == parrot.asked
+
+
+def test_ctrl_c_while_the_base_answers_leaves_nothing_that_was_not_shown():
+    parrot = Parrot()
+    conversation = Conversation(parrot, SAMPLING, compare=True)
+
+    @contextmanager
+    def stopped():
+        raise KeyboardInterrupt
+        yield
+
+    parrot.base = stopped
+
+    assert talk(conversation, "猫") == ["> 猫", "* (reply stopped before it began)"]
+    assert conversation.exchanges == []
+    assert conversation.last is None
+
+
+def test_comparing_every_turn_wants_an_adapter():
+    conversation = Conversation(Parrot(adapted=False), SAMPLING, compare=True)
+    with pytest.raises(JloraError, match="no adapter that could be switched off"):
+        take(conversation, "猫", pytest.fail)
+    assert conversation.exchanges == []
 
 
 @pytest.mark.parametrize("line", ["/compare", "/compare 猫"])
