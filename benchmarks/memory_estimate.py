@@ -61,6 +61,8 @@ SHAPES: dict[str, dict[str, Any]] = {
         "num_attention_heads": 22,
         "intermediate_size": 11_264,
         "max_position_embeddings": 2048,
+        "rotary_pct": 1.0,
+        "use_parallel_residual": False,
         "dtype": "bfloat16",
     },
 }

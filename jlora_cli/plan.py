@@ -72,15 +72,18 @@ class Plan:
     def as_json(self) -> dict[str, object]:
         return asdict(self)
 
-    def with_measured(self, *, peak_gib: float, tokens_per_second: float) -> Plan:
-        """The same with the memory and speed of real steps, and the times that follow."""
+    def with_measured(
+        self, *, peak_gib: float, tokens_per_second: float, processes: int = 1
+    ) -> Plan:
+        """The same with the memory and speed of one process's steps, and the times that follow."""
+        per_second = tokens_per_second * processes
         return replace(
             self,
             memory_gib=self.memory_gib | {"total": round(peak_gib, 4)},
             measured=True,
             tokens_per_second=round(tokens_per_second, 1),
-            seconds_per_epoch=round(self.tokens / tokens_per_second, 1),
-            seconds_total=round(self.tokens * self.epochs / tokens_per_second, 1),
+            seconds_per_epoch=round(self.tokens / per_second, 1),
+            seconds_total=round(self.tokens * self.epochs / per_second, 1),
         )
 
 
@@ -97,8 +100,8 @@ def steps_of(config: RunConfig, rows: int) -> int:
 
 def epochs_of(config: RunConfig, rows: int) -> float:
     """How often the run goes over the rows: as asked, or what `max_steps` comes to."""
-    per_step = config.batch_size * config.gradient_accumulation_steps
-    return round(steps_of(config, rows) / math.ceil(rows / per_step), 4) if rows else 0.0
+    per_epoch = math.ceil(rows / rows_per_step(config))
+    return round(steps_of(config, rows) / per_epoch, 4) if rows else 0.0
 
 
 def settle_for_data(resolved: Resolved, *, rows: int, validation_rows: int) -> Resolved:
@@ -134,8 +137,8 @@ def settle_compile(
 ) -> Resolved:
     """Turn `compile` "auto" into whether the user waits less in total.
 
-    tokens: of the whole run. apart: rows are computed by jlora's own attention. possible: there
-    is a GPU that it may be done on; else it was settled before.
+    tokens: of one process in the whole run. apart: rows are computed by jlora's own attention.
+    possible: there is a GPU that it may be done on; else it was settled before.
     """
     config = resolved.config
     if config.compile is False or not possible:

@@ -69,6 +69,7 @@ class Shape:
     heads: int = 1
     activation: str = ""
     soft_capped: bool = False
+    parallel: bool = False
     stored_bytes: int = 4
 
     @property
@@ -185,6 +186,7 @@ def read_shape(config: dict[str, Any]) -> Shape:
         activation=_activation(config, model_type),
         # Gemma 2 caps unless config.json says null, and its architecture has no fused attention.
         soft_capped=bool(config.get("attn_logit_softcapping", model_type == "gemma2")),
+        parallel=model_type == "gpt_neox" and bool(config.get("use_parallel_residual", True)),
         stored_bytes=_STORED_BYTES.get(stored, 4),
     )
 

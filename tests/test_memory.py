@@ -69,6 +69,8 @@ TINY = {
         "attn_pdrop": 0.0, "resid_pdrop": 0.0, "embd_pdrop": 0.0,
     },
     "gpt_neox": _COMMON | {"model_type": "gpt_neox"},
+    # As rinna's: one norm after the other.
+    "gpt_neox in turn": _COMMON | {"model_type": "gpt_neox", "use_parallel_residual": False},
     **{name: _GROUPED | {"model_type": name} for name in ("llama", "mistral", "qwen2")},
     "qwen3": _GROUPED | {"model_type": "qwen3", "head_dim": 24},
     **{
@@ -222,6 +224,16 @@ def test_8_bit_layers_keep_their_inputs():
     assert eight > plain
 
 
+def test_8_bit_layers_keep_them_though_their_block_is_made_anew():
+    quiet = {"precision": "bfloat16", "gradient_checkpointing": True}
+    plain, eight = (
+        terms(settled(**quiet, quantization=kind), NEOX, device="cuda")["activations"]
+        for kind in ("none", "8bit")
+    )
+    # 2,816 between two blocks; the inputs of a block's layers are 3 of these and one of 11,264.
+    assert eight / plain == pytest.approx(1 + 3 + 4)
+
+
 def test_the_8_bit_optimizer_keeps_two_bytes():
     two = terms(settled(optimizer="paged-adamw8bit"))
     assert two["optimizer"] * 4 == terms(settled())["optimizer"]
@@ -345,6 +357,13 @@ def test_a_gpu_may_pack_the_base_to_fit():
     config = settled(precision="bfloat16", batch_size=1)
     found = changes_that_fit(config, read_shape(NEOX), machine, [64], [32])
     assert found == [{"quantization": "8bit"}]
+    built = TorchBuild("2.11.0", "cu126", True, ("sm_70",))
+    v100 = Gpu("Tesla V100", 6.0, 6.0, (7, 0))
+    older = dataclasses.replace(A100, gpus=(v100,), torch=built)
+    # bitsandbytes has no 8-bit products for it.
+    assert changes_that_fit(config, read_shape(NEOX), older, [64], [32]) == [
+        {"quantization": "4bit"}
+    ]
     packed = dataclasses.replace(config, quantization="8bit")
     assert changes_that_fit(packed, read_shape(NEOX), machine, [64], [32])[0].keys() == {
         "gradient_checkpointing"

@@ -225,6 +225,8 @@ def test_epochs_are_those_asked_for_or_what_max_steps_comes_to():
 
     assert epochs(epochs=3.0) == 3.0
     assert epochs(max_steps=5) == 2.5  # two steps an epoch
+    assert epochs(epochs=3.0, processes=2) == 3.0
+    assert epochs(max_steps=5, processes=2) == 5.0
 
 
 def test_times_are_unknown_until_they_are_measured():
@@ -235,6 +237,8 @@ def test_times_are_unknown_until_they_are_measured():
     assert (told.measured, told.memory_gib["total"]) == (True, 1.2346)
     assert (told.tokens_per_second, told.seconds_per_epoch) == (50.0, 2.0)  # 100 tokens
     assert told.seconds_total == 6.0
+    shared = plan.with_measured(peak_gib=1.0, tokens_per_second=50.0, processes=2)
+    assert (shared.seconds_per_epoch, shared.seconds_total) == (1.0, 3.0)
     terms = {name: gib for name, gib in plan.memory_gib.items() if name != "total"}
     assert terms.items() <= told.memory_gib.items()
 

@@ -58,9 +58,17 @@ def kept_of_blocks(config: RunConfig, shape: Shape, batch: MicroBatch, device: s
     mask = pairs * _is_masked(shape, batch)
     passing = _passing(config, shape, batch, numbers)
     if config.gradient_checkpointing is True:
-        between = shape.layers * batch.places * shape.hidden * numbers.width
-        return Kept(between, mask, block + scores + passing)
+        between = shape.hidden * numbers.width + _kept_all_the_same(config, shape)
+        return Kept(shape.layers * batch.places * between, mask, block + scores + passing)
     return Kept(shape.layers * block, shape.layers * scores + mask, passing)
+
+
+def _kept_all_the_same(config: RunConfig, shape: Shape) -> float:
+    """Bytes that a token of a block keeps although the block is made anew.
+
+    bitsandbytes' 8-bit layers put their inputs, in half precision, where no checkpoint sees them.
+    """
+    return 2.0 * sum(feed.width for feed in shape.feeds) * (config.quantization == "8bit")
 
 
 def _is_apart(shape: Shape) -> bool:
@@ -112,8 +120,8 @@ def _kept_by_norms(shape: Shape, numbers: _Arithmetic) -> float:
         count = 4 if shape.model_type.startswith(("gemma2", "gemma3")) else 2
         heads = shape.queries + shape.keys if shape.model_type.startswith(_NORMED_HEADS) else 0
         return 4 * (count * (shape.hidden + 1) + heads)
-    # GPT-NeoX's two norms read the same tensor.
-    return (1 if shape.family == "gpt_neox" else 2) * shape.hidden * numbers.width + 16
+    # GPT-NeoX's two norms read the same tensor, where its residual is parallel.
+    return (1 if shape.parallel else 2) * shape.hidden * numbers.width + 16
 
 
 _NORMED_HEADS = ("qwen3", "gemma3")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jlora_cli.config import SHORTEST, training_gpu
+from jlora_cli.config import SHORTEST, bitsandbytes_lack, training_gpu
 from jlora_cli.memory.batch import heaviest, micro_batch
 from jlora_cli.memory.estimate import memory_terms
 
@@ -78,7 +78,7 @@ def changes_that_fit(
         batch = heaviest(lengths, supervised, tried, max_length=length)
         return memory_terms(tried, shape, batch, device, row_tokens=tokens)["total"] <= free
 
-    changes = [*_smaller_batches(config), *_other_settings(config, device)]
+    changes = [*_smaller_batches(config), *_other_settings(config, machine)]
     found: list[dict[str, object]] = []
     for change in changes:
         if not any(change.keys() == known.keys() for known in found) and fits(change):
@@ -100,10 +100,11 @@ def _smaller_batches(config: RunConfig) -> list[dict[str, object]]:
     ]
 
 
-def _other_settings(config: RunConfig, device: str) -> list[dict[str, object]]:
+def _other_settings(config: RunConfig, machine: Machine) -> list[dict[str, object]]:
     changes: list[dict[str, object]] = []
     if config.gradient_checkpointing is not True:
         changes.append({"gradient_checkpointing": True})
-    if device == "cuda" and config.quantization == "none":
-        changes += [{"quantization": "8bit"}, {"quantization": "4bit"}]
+    if config.quantization == "none":
+        possible = [kind for kind in ("8bit", "4bit") if not bitsandbytes_lack(machine, kind)]
+        changes += [{"quantization": kind} for kind in possible]
     return changes

@@ -137,7 +137,11 @@ class Proposal:
 
     def with_measured(self, *, peak_gib: float, tokens_per_second: float) -> Proposal:
         """The same, its plan with the memory and speed of real steps."""
-        plan = self.plan.with_measured(peak_gib=peak_gib, tokens_per_second=tokens_per_second)
+        plan = self.plan.with_measured(
+            peak_gib=peak_gib,
+            tokens_per_second=tokens_per_second,
+            processes=int(self.config.processes),
+        )
         return replace(self, plan=plan)
 
     def preview(self) -> list[Preview]:
@@ -166,10 +170,11 @@ def judge(
     held_out = len(material.validation.rows)
     resolved = settle_for_data(draft, rows=len(material.train.rows), validation_rows=held_out)
     config, shape = resolved.config, material.shape
+    tokens = sum(material.train.lengths) * epochs_of(config, len(material.train.rows))
     resolved = settle_compile(
         resolved,
         parameters=shape.parameters,
-        tokens=round(sum(material.train.lengths) * epochs_of(config, len(material.train.rows))),
+        tokens=round(tokens / int(config.processes)),
         apart=shape.model_type in ROWS_APART,
         possible=training_gpu(machine) is not None,
     )
