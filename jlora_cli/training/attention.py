@@ -45,9 +45,12 @@ class Rows(NamedTuple):
 
 
 def rows_of(lengths: tuple[int, ...], *, longest: int = 0) -> Rows:
-    """Rows of these lengths, end to end; `longest` is told where it must not change."""
+    """Rows of these lengths, end to end; `longest` is told where it should not change.
+
+    A kernel leaves out what is behind the longest, so a row that is longer counts all the same.
+    """
     ends = torch.tensor((0, *lengths), dtype=torch.int32).cumsum(0, dtype=torch.int32)
-    return Rows(lengths, ends, longest or max(lengths))
+    return Rows(lengths, ends, max(longest, *lengths))
 
 
 class _Asked(NamedTuple):
@@ -69,6 +72,9 @@ def keep_rows_apart(base: PreTrainedModel, kind: str) -> bool:
     Its forward pass then takes `rows`; a cache and masks it ignores: see `answering`.
     """
     if base.config.model_type in ROWS_APART:
+        # cuDNN's fused attention, which torch takes first on H100s and newer, makes a plan for each
+        # shape that it meets: a row of another length waits for it longer than for its attention.
+        torch.backends.cuda.enable_cudnn_sdp(False)
         base.config._attn_implementation = _PREFIX + kind
         return True
     return False
@@ -106,6 +112,16 @@ class _Heads(NamedTuple):
     def grouped(self) -> int:
         """How many heads of the query share one of key and value."""
         return self.query.shape[1] // self.key.shape[1]
+
+    def in_one_precision(self) -> _Heads:
+        """The same in autocast's, as torch's own attention takes them.
+
+        Layers that compute by themselves may give another: PEFT's DoRA over a packed base does.
+        """
+        device = self.query.device.type
+        if not torch.is_autocast_enabled(device):
+            return self
+        return _Heads(*(each.to(torch.get_autocast_dtype(device)) for each in self))
 
     def gathered(self) -> _Heads:
         """The same, each head's numbers side by side where torch's kernel for CPUs gains by it.
@@ -219,6 +235,7 @@ def _seen(length: int, asked: _Asked, device: torch.device) -> torch.Tensor:
 
 def _in_one_kernel(heads: _Heads, rows: Rows | None, asked: _Asked) -> torch.Tensor:
     """See `_row_by_row`; what the kernel cannot compute is computed there."""
+    heads = heads.in_one_precision()
     if rows is None or asked.cap or asked.dropout or not _fits_kernel(heads.query):
         return _row_by_row(heads, rows, asked)
     from torch.nn.attention.varlen import varlen_attn  # noqa: PLC0415 - not in every torch

@@ -55,11 +55,12 @@ def _sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     """`tensor` on `device`, without waiting for what the device has still to do.
 
     A copy to a GPU from memory that is not pinned may wait for the micro-batch before (CUDA Runtime
-    API, "API synchronization behavior").
+    API, "API synchronization behavior"); one that does not wait for it may read memory that has
+    another owner by then, as on Apple's GPUs with torch before 2.13.
     """
     if device.type == "cuda":
-        tensor = tensor.pin_memory()
-    return tensor.to(device, non_blocking=True)
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def pack(rows: Sequence[Encoded], *, filled_to: int = 0, pad_id: int = 0) -> Batch:

@@ -197,11 +197,13 @@ def total_loss(
     count = 0
     lengths = [len(row.ids) for row in rows]
     parts = micro_batches(range(len(rows)), lengths, batch_size, packing=packing)
-    with torch.inference_mode():
-        for chosen in parts:
-            batch = make_batch([rows[at] for at in chosen], packing=packing, pad_id=pad_id)
-            losses.append(summed_loss(model, batch.to(model.device)))
-            count += len(batch.targets)
-    model.train(training)
+    try:
+        with torch.inference_mode():
+            for chosen in parts:
+                batch = make_batch([rows[at] for at in chosen], packing=packing, pad_id=pad_id)
+                losses.append(summed_loss(model, batch.to(model.device)))
+                count += len(batch.targets)
+    finally:
+        model.train(training)  # where memory ran out, it is tried again in smaller parts
     # Looked at when all are made: to ask a GPU for each would let it wait.
     return sum(float(loss) for loss in losses), count

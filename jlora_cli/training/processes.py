@@ -237,7 +237,7 @@ def meet(task: Task, rank: int, meeting: Path | None) -> Iterator[World]:
     gpu = task.proposal.machine.usable_gpu
     size = int(task.proposal.config.processes)
     nccl = False
-    if gpu is not None and gpu.kind == "cuda":
+    if gpu is not None and gpu.kind in ("cuda", "rocm"):  # torch.cuda is the name of both
         count = torch.cuda.device_count()
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", rank)) % count)
         # NCCL refuses two processes on one GPU.

@@ -112,15 +112,18 @@ def test_a_batch_goes_to_a_gpu_from_pinned_memory_so_that_nothing_waits(monkeypa
         pinned.append(tensor)
         return tensor
 
-    def send(tensor, device, *, non_blocking):
+    def send(tensor, device, *, non_blocking=False):
         sent.append((tensor, device.type, non_blocking))
         return tensor
 
     monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
     monkeypatch.setattr(torch.Tensor, "to", send)
     batch = pack([FIRST, SECOND])
-    batch.to(torch.device("cpu"))
+    for elsewhere in ("cpu", "mps"):
+        batch.to(torch.device(elsewhere))
     assert pinned == []
+    # What is not pinned may be somebody else's memory by the time that it is copied.
+    assert {without_waiting for *_, without_waiting in sent} == {False}
     sent.clear()
     batch.to(torch.device("cuda"))
     assert [id(each) for each in pinned] == [id(each) for each, *_ in sent]

@@ -10,8 +10,9 @@ from __future__ import annotations
 import copy
 import math
 import random
+import sys
 from dataclasses import replace
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ from jlora_cli.model import Placement, attach_adapter, load_base
 from jlora_cli.prompt import IGNORED, Encoded
 from jlora_cli.recipe import ROWS_APART
 from jlora_cli.training import attention, lora
-from jlora_cli.training.attention import answering, keeps_rows_apart
+from jlora_cli.training.attention import answering, keeps_rows_apart, rows_of
 from jlora_cli.training.batches import pack, pad
 from jlora_cli.training.last_block import focus_on, narrow_last_block, widen_last_block
 from jlora_cli.training.loading import quicken
@@ -241,6 +242,40 @@ def test_gelu_in_one_kernel_and_loras_product_in_one_piece_change_nothing(tiny):
     assert "NewGELUActivation" not in {type(each).__name__ for each in ours.modules()}
     assert found == pytest.approx(loss, rel=TOLERANCE)
     assert worst(gradients, wanted) < TOLERANCE
+
+
+def test_a_row_longer_than_was_foretold_is_not_left_out():
+    # A kernel computes as many places of a row as the longest has.
+    assert rows_of((3, 9, 2), longest=8).longest == 9
+    assert rows_of((3, 2), longest=8).longest == 8
+
+
+def test_rows_of_all_lengths_do_not_each_wait_for_a_plan(tiny_base):
+    torch.backends.cuda.enable_cudnn_sdp(True)
+
+    quicken(load_base(tiny_base, Placement()), "sdpa")
+
+    assert not torch.backends.cuda.cudnn_sdp_enabled()
+
+
+def test_in_one_kernel_all_heads_have_autocasts_precision(monkeypatch):
+    given = []
+
+    def kernel(*heads, **_):
+        given.extend(each.dtype for each in heads[:3])
+        return heads[0]
+
+    module = ModuleType("torch.nn.attention.varlen")
+    module.varlen_attn = kernel
+    monkeypatch.setitem(sys.modules, "torch.nn.attention.varlen", module)
+    query, key, value = (torch.randn(1, 2, 5, 8) for _ in range(3))
+    # As DoRA's layers over a packed base give them, beside those without an adapter.
+    heads = attention._Heads(query, key.bfloat16(), value)
+
+    with torch.autocast("cpu", torch.bfloat16):
+        attention._in_one_kernel(heads, rows_of((5,)), attention._Asked(1.0, 0.0, None, None))
+
+    assert given == [torch.bfloat16] * 3
 
 
 @pytest.mark.parametrize("architecture", ROWS_APART)
@@ -479,6 +514,19 @@ def test_the_mean_is_taken_without_dropout_and_leaves_the_model_as_it_was(tiny_b
     assert mean_loss(model, ROWS, **settings) == first
     assert not model.training
     assert all(p.grad is None for p in model.parameters())
+
+
+def test_where_memory_runs_out_the_model_trains_on_all_the_same(tiny_base, monkeypatch):
+    model = attach_adapter(load_base(tiny_base, Placement()), RunConfig()).train()
+
+    def full(*_):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr("jlora_cli.training.loss.summed_loss", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        mean_loss(model, ROWS, batch_size=2, packing=True, pad_id=PAD_ID)
+
+    assert model.training
 
 
 def test_the_mean_of_nothing_is_zero(tiny):

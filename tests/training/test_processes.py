@@ -260,15 +260,15 @@ def test_a_process_that_nobody_started_stays(monkeypatch):
 # --- GPUs -----------------------------------------------------------------------------------
 
 H200 = Gpu("NVIDIA H200", 139.0, 138.0, (9, 0))
-WITH_GPUS = replace(CPU, gpus=(H200, H200), torch=TorchBuild("2.13.0", "cu130", True))
 
 
+@pytest.mark.parametrize(("kind", "build"), [("cuda", "cu130"), ("rocm", "rocm7.1")])
 @pytest.mark.parametrize(
     ("gpus", "backend", "device"),
     [(4, "cpu:gloo,cuda:nccl", 1), (2, "cpu:gloo,cuda:nccl", 1), (1, "gloo", 0)],
 )
 def test_each_process_has_a_gpu_of_its_own_or_shares_it_without_nccl(
-    proposal, monkeypatch, tmp_path, gpus, backend, device
+    proposal, monkeypatch, tmp_path, kind, build, gpus, backend, device
 ):
     def join(*args, **_):
         joined.append(args)
@@ -282,7 +282,9 @@ def test_each_process_has_a_gpu_of_its_own_or_shares_it_without_nccl(
         ("get_world_size", lambda: 2),
     ):
         monkeypatch.setattr(processes.distributed, name, value)
-    task = Task(replace(proposal(processes=2), machine=WITH_GPUS))
+    gpus_here, torch_here = (replace(H200, kind=kind),) * 2, TorchBuild("2.13.0", build, True)
+    machine = replace(CPU, gpus=gpus_here, torch=torch_here)
+    task = Task(replace(proposal(processes=2), machine=machine))
     threads = torch.get_num_threads()
     with processes.meet(task, 1, tmp_path) as world:
         assert torch.get_num_threads() == max(1, threads // 2)
