@@ -78,6 +78,18 @@ def test_a_contestant_that_does_not_come_through_is_told_with_the_reason(
     assert found == {"status": status, "reason": reason}
 
 
+def test_what_is_not_compiled_is_not_told_as_if_it_were():
+    from benchmarks.gpu import own
+
+    asked = {"compile": True}
+    resolved = own.resolve(own.load_profile("h200").resolved_values(), own.parse_options(asked))
+
+    assert own._against(resolved, asked) == ""
+    refused = resolved.with_auto({"compile": (False, "no compiler")})
+    assert own._against(refused, asked) == "no compiler"
+    assert own._against(refused, {"compile": False}) == ""
+
+
 def test_what_is_not_installed_is_skipped(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
 
@@ -106,8 +118,9 @@ def test_flops_by_hand():
     work = work_of(rows)
 
     assert work == Work(tokens=4, supervised=2, pairs=7, rows=2)  # 1 + 2 + 3 and 1
-    # GPT-NeoX: 36 blocks of 12 x 2816 x 2816 weights.
-    linear = 4 * 36 * 12 * 2816**2 * 4
+    # GPT-NeoX: 36 blocks of 12 x 2816 x 2816 weights, 3 of them before attention. Those of the
+    # first get no gradient below them; of the last, 9 look at 2 of the 4 tokens.
+    linear = (4 * 36 * 12 * 4 - 2 * 3 * 4 - 4 * 9 * 2) * 2816**2
     logits, attention = 4 * 32_000 * 2816 * 2, 12 * 36 * 2816 * 7
     assert flops_of(read_shape(SHAPES["neox-3.6b"]), work) == linear + logits + attention
 
@@ -128,7 +141,7 @@ def figures(rows_per_s, flops_per_s=4e14):
     return {
         "status": "measured", "tokens_per_s": 150 * rows_per_s, "rows_per_s": rows_per_s,
         "step_s": 32 / rows_per_s, "peak_gib": 12.3, "first_step_s": 1.0,
-        "flops_per_s": flops_per_s,
+        "flops_per_s": flops_per_s, "settings": {"attention": "varlen"},
     }  # fmt: skip
 
 
@@ -165,12 +178,12 @@ def test_pages_say_what_is_known_in_both_languages():
     english, japanese = page.page(known, "en"), page.page(known, "ja")
 
     assert "Measured on NVIDIA H200, torch 2.13.0." in english
-    assert "| h200 | 31,500 | 210.0 | 0.152 | 67% | 57% | 12.3 | 72 | 1.0 |" in english
+    assert "| h200 | varlen | 31,500 | 210.0 | 0.152 | 67% | 57% | 12.3 | 72 | 1.0 |" in english
     assert "| h200 compiled | failed |" in english
     assert "| a100 | not measured |" in english
     assert "| 4-bit within 1.4 times bfloat16 | 2 | no |" in english
     assert "`torch.mm` in bfloat16: 600 TFLOP/s" in english
-    assert "| h200 | 31,500 |" in japanese
+    assert "| h200 | varlen | 31,500 |" in japanese
     assert "| a100 | 未測定 |" in japanese
     assert "NVIDIA H200、torch 2.13.0 で測定。" in japanese
 

@@ -26,10 +26,12 @@ from jlora_cli.training.compiling import compile_blocks, tokens_of_pack, undo_co
 from jlora_cli.training.fitting import MicroBatch
 from jlora_cli.training.gauge import Gauge
 from jlora_cli.training.guard import Guard
+from jlora_cli.training.last_block import widen_last_block
 from jlora_cli.training.loading import load
 from jlora_cli.training.loss import make_batch, summed_loss
 from jlora_cli.training.optimizer import make_optimizer, make_scheduler
 from jlora_cli.training.processes import World
+from jlora_cli.training.rotary import rotate_as_stock
 from jlora_cli.training.step import Stepper
 
 if TYPE_CHECKING:
@@ -76,6 +78,8 @@ def measure(  # noqa: PLR0913 - a profile, a shape, its rows and how long
     machine, shape = read_machine(), read_shape(made_of)
     resolved = settled(profile, options | _ON[device], machine, shape, lengths)
     config = resolved.config
+    if against := _against(resolved, options):
+        return {"status": "skipped", "reason": against}
     loaded = _load(config, made_of, machine, device)
     reset_peak(device)
     count = pace.warm + pace.timed
@@ -104,7 +108,15 @@ def measure(  # noqa: PLR0913 - a profile, a shape, its rows and how long
     }
 
 
+def _against(resolved: Resolved, options: dict[str, object]) -> str:
+    """Why a run would not be compiled that is to be; empty where nothing is against it."""
+    compiled = resolved.config.compile is True
+    return "" if compiled or not options.get("compile") else resolved.sources["compile"].reason
+
+
 def _load(config: RunConfig, made_of: dict[str, Any], machine: Machine, device: str) -> Loaded:
+    if device == "cuda" and training_gpu(machine) is None:
+        raise RuntimeError("torch has a GPU, but neither nvidia-smi nor NVML tells of one")
     how = {"precision": config.precision, "quantization": config.quantization}
     base = random_base(made_of, device, **how)
     torch.manual_seed(config.seed)
@@ -146,7 +158,13 @@ def agreement(
     machine, shape = read_machine(), read_shape(made_of)
     options: dict[str, object] = {"lora_dropout": 0.0, "compile": False}
     config = settled("h200", options | _ON[device], machine, shape, lengths).config
+    if device == "cuda" and config.attention != "varlen":
+        return {"status": "skipped", "reason": "rows one by one are not compiled"}
     loaded = _load(config, made_of | {"num_hidden_layers": 2}, machine, device)
+    base = loaded.adapted.get_base_model()
+    # What `load` does to a base that is not compiled.
+    widen_last_block(base)
+    rotate_as_stock(base)
     for name, parameter in loaded.adapted.named_parameters():
         if "lora_B" in name:
             parameter.data.normal_(std=0.02)
@@ -154,9 +172,9 @@ def agreement(
     count = config.batch_size if config.attention == "varlen" else 1
     rows = [make_row(at, lengths, shape.vocabulary) for at in range(count)]
     plain, _ = _once(loaded, rows)
-    compile_blocks(loaded.adapted.get_base_model(), **how)
+    compile_blocks(base, **how)
     compiled, seconds = _once(loaded, rows)
-    undo_compile(loaded.adapted.get_base_model())
+    undo_compile(base)
     apart = [_apart(plain[name], compiled[name]) for name in plain if name != "loss"]
     return {
         "loss_apart": _apart(plain["loss"], compiled["loss"]),

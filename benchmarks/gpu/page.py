@@ -16,7 +16,9 @@ PAGES = {"en": ROOT / "docs" / "gpu.md", "ja": ROOT / "docs" / "gpu.ja.md"}
 _ENGLISH = """# Speed on a GPU
 
 `make gpu` (`python -m benchmarks.gpu`) measures this page anew: one command of under 8 minutes on
-one NVIDIA GPU, without network. `--tiny` tries it on a CPU.
+one NVIDIA GPU, without network but for the environment that `make` makes first. Where there is one
+already, `python -m benchmarks.gpu` needs what the extra `train` names, and passes over contestants
+whose packages are missing. `--tiny` tries it on a CPU.
 
 {state}
 
@@ -38,8 +40,9 @@ one NVIDIA GPU, without network. `--tiny` tries it on a CPU.
 - **Share**: FLOPs a second by the rate of `torch.mm` in bfloat16, at the shapes of 16 rows (own)
   and of one square of 8,192. Counted are 4 FLOPs for a weight of the blocks and a *real* token, 4
   for a weight of the output layer and a supervised token, and 12 for a width of all heads and a
-  pair of tokens of which one sees the other. Padding is no work; LoRA's own products, 1 in 300,
-  are left out.
+  pair of tokens of which one sees the other. Padding is no work, nor is what nothing asks for:
+  the gradient below the first block, and of the last block what is behind its attention at places
+  that are not supervised. LoRA's own products, 1 in 300, are left out.
 - **Peak**: what torch allocated, weights included. **Epoch**: 15,015 rows at that pace.
 - **compiled**: with `--compile`, filled up to one shape. The first step holds what compiling takes;
   `agreement` compares loss and gradients of two compiled blocks with the same not compiled.
@@ -48,7 +51,9 @@ one NVIDIA GPU, without network. `--tiny` tries it on a CPU.
 _JAPANESE = """# GPU での速度
 
 このページは `make gpu`（`python -m benchmarks.gpu`）で測り直せます。NVIDIA GPU 1 枚で 8 分未満、
-ネットワーク不要のコマンド 1 つです。`--tiny` を付けると CPU で試せます。
+コマンド 1 つです。ネットワークは、`make` が最初に作る環境のほかには使いません。環境が既にあれば
+`python -m benchmarks.gpu` だけで済みます。必要なのは追加機能 `train` のパッケージで、足りない
+参加者は飛ばします。`--tiny` を付けると CPU で試せます。
 
 {state}
 
@@ -69,8 +74,9 @@ _JAPANESE = """# GPU での速度
   10 ステップの準備の後）。ステップの外側（ログや画面）は含みません。
 - **割合**: 実トークンとブロックの重みごとに 4、学習対象トークンと出力層の重みごとに 4、注意し合う
   トークンの組と全ヘッドの幅ごとに 12 FLOPs と数え、bfloat16 の `torch.mm` の速度で割ります
-  （16 行分の形（own）と 8,192 の正方行列）。パディングは数えません。LoRA 自身の積（約 1/300）も
-  除きます。
+  （16 行分の形（own）と 8,192 の正方行列）。パディングと、計算する必要のないもの（最初の
+  ブロックより下の勾配と、最後のブロックの注意より後ろの、学習対象でない位置）は
+  数えません。LoRA 自身の積（約 1/300）も除きます。
 - **ピーク**: torch が確保したメモリ（重みを含む）。**エポック**: その速さでの 15,015 行の時間。
 - **compiled**: `--compile` を付け、パックの長さを揃えた場合です。最初のステップにコンパイル
   時間が含まれます。`agreement` は、コンパイルした 2 ブロックの損失と勾配をしない場合と比べます。
@@ -83,7 +89,15 @@ _WORDS = {
         "some": "Measured on {device}, torch {torch}. The targets are for one H200.",
         "targets": ("to reach", "found", "reached"),
         "columns": (
-            *("", "tokens/s", "rows/s", "step (s)", "share of own rate", "of the square's"),
+            *(
+                "",
+                "attention",
+                "tokens/s",
+                "rows/s",
+                "step (s)",
+                "share of own rate",
+                "of the square's",
+            ),
             *("peak (GiB)", "epoch (s)", "first step (s)"),
         ),
         "reached": {"yes": "yes", "no": "no", "not measured": "not measured"},
@@ -99,7 +113,15 @@ _WORDS = {
         "some": "{device}、torch {torch} で測定。目標は H200 1 枚に対するものです。",
         "targets": ("目標", "結果", "達成"),
         "columns": (
-            *("", "トークン/秒", "行/秒", "ステップ (秒)", "行列積速度に対する割合", "正方行列比"),
+            *(
+                "",
+                "注意",
+                "トークン/秒",
+                "行/秒",
+                "ステップ (秒)",
+                "行列積速度に対する割合",
+                "正方行列比",
+            ),
             *("ピーク (GiB)", "エポック (秒)", "最初のステップ (秒)"),
         ),
         "reached": {"yes": "はい", "no": "いいえ", "not measured": "未測定"},
@@ -165,8 +187,9 @@ def _cells(found: dict[str, Any], words: Any) -> list[str]:
     if "tokens_per_s" not in found:
         failed = found.get("status") == "failed"
         why = f": {found['reason']}" if found.get("status") == "skipped" else ""
-        return [(words["failed"] if failed else words["missing"]) + why, *["–"] * 7]
+        return [(words["failed"] if failed else words["missing"]) + why, *["–"] * 8]
     return [
+        str(found.get("settings", {}).get("attention", "–")),
         f"{found['tokens_per_s']:,.0f}",
         f"{found['rows_per_s']:.1f}",
         f"{found['step_s']:.3f}",

@@ -45,10 +45,15 @@ def measure(
     )
     run = _Run(get_peft_model(base, adapter).train(), device, half, cut)
     reset_peak(device)
-    order, per_step = iter(epoch_order(len(lengths.lengths), seed=42, epoch=0)), ROWS * PARTS
+    order, size = epoch_order(len(lengths.lengths), seed=42, epoch=0), ROWS * PARTS
+    starts = range(0, (pace.warm + pace.timed) * size, size)
+    # Made before the steps, as jlora's are.
+    left = iter(
+        [[make_row(at, lengths, shape.vocabulary) for at in order[i : i + size]] for i in starts]
+    )
 
     def step() -> Work:
-        return run.step([make_row(next(order), lengths, shape.vocabulary) for _ in range(per_step)])
+        return run.step(next(left))
 
     timed = take_steps(step, pace, device)
     return {

@@ -20,6 +20,8 @@ SHAPES: dict[str, dict[str, Any]] = {
         "intermediate_size": 11_264,
         "max_position_embeddings": 2048,
         "vocab_size": 32_000,
+        "rotary_pct": 1.0,
+        "use_parallel_residual": False,
         "tie_word_embeddings": False,
     },
     # Qwen/Qwen3-8B
@@ -79,9 +81,15 @@ def flops_of(shape: Shape, work: Work) -> float:
     Forward, and backward by the activations: 2 FLOPs each for a weight of the blocks and a token
     (Kaplan et al. 2020, section 2.1), and for a weight of the output layer and a supervised token.
     Attention has 2 products of the heads' width forward and 4 backward for a pair of tokens. A
-    frozen base has no gradients of its own, and LoRA's products, 1 in 300, are left out.
+    frozen base has no gradients of its own, and LoRA's products, 1 in 300, are left out. Nothing is
+    asked of what comes before the first adapter, which is in the first block's first layers, nor
+    of places that are not supervised behind the last block's attention.
     """
-    linear = 4.0 * shape.linear_parameters * work.tokens
+    first = shape.hidden * shape.widths_out(shape.feeds[0].names)
+    behind = shape.linear_parameters / shape.layers - first
+    looked_away = work.tokens - work.supervised
+    linear = 4.0 * (shape.linear_parameters * work.tokens - behind * looked_away)
+    linear -= 2.0 * first * work.tokens
     logits = 4.0 * shape.vocabulary * shape.hidden * work.supervised
     attention = 12.0 * shape.layers * shape.queries * work.pairs
     return linear + logits + attention
