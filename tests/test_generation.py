@@ -15,6 +15,7 @@ from transformers import (
     AutoModelForCausalLM,
     GPTNeoXConfig,
     NoRepeatNGramLogitsProcessor,
+    Qwen3NextConfig,
     RepetitionPenaltyLogitsProcessor,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
@@ -206,6 +207,21 @@ def test_eos_ends_an_answer_although_the_template_ends_turns_otherwise(scripted)
     assert (answer.ids, answer.finish_reason) == ([100], "eos")
 
 
+@pytest.mark.parametrize("said", [[EOS_ID, BOS_ID, 9_999, 101], BOS_ID])
+@pytest.mark.parametrize("name", ["generation_config.json", "config.json"])
+def test_the_further_ends_that_a_model_names_end_an_answer(tiny_base, tmp_path, name, said):
+    folder = shutil.copytree(tiny_base, tmp_path / "base")
+    path = folder / name
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    path.write_text(json.dumps(before | {"eos_token_id": said}), encoding="utf-8")
+
+    answerer = load_answerer(Artifact(base=str(folder)), Placement())
+
+    # 101 is a word, and 9,999 none of its ids.
+    assert answerer.prompter.stop_ids == {EOS_ID, BOS_ID}
+
+
 def test_a_long_answer_is_cut_without_asking_the_model_once_more(scripted):
     answerer = scripted([100] * 99)
     answer = answerer.answer(asked("猫"), replace(GREEDY, max_new_tokens=5))
@@ -323,6 +339,18 @@ def test_a_window_that_was_full_is_computed_anew_and_answers_the_same(
     firsts = [count for count in answerer.model.computed if count > 1]
     assert firsts == [len(prompt) for prompt in prompts]
     assert min(firsts) > WINDOW
+
+
+def test_layers_that_keep_a_state_alone_are_computed_anew():
+    # Of half the tokens, as Qwen3.5 and LFM2 have them.
+    config = Qwen3NextConfig(
+        num_hidden_layers=2, layer_types=["linear_attention", "full_attention"]
+    )
+    made = cache.new_cache(config)
+    tokens = torch.zeros(1, 2, 5, 8)
+    made.layers[1].update(tokens, tokens)
+
+    assert not cache.cut_back(made, 3)
 
 
 def test_a_window_that_was_never_full_is_cut_back(tmp_path):
@@ -748,7 +776,7 @@ def test_no_run_of_two_tokens_is_said_twice(answerers):
 
 
 def artifact_trained(**training):
-    return Artifact(base="tiny", card={"training": training})
+    return Artifact(base="tiny", adapter=Path("adapter"), card={"training": training})
 
 
 def placed(artifact, quantization=None, precision=None, device=None):
@@ -795,6 +823,13 @@ def test_a_cpu_cannot_quantize_and_says_what_to_do():
 def test_a_gpu_loads_as_the_adapter_was_trained_where_it_can(cuda, trained, bfloat16, expected):
     cuda(bfloat16)
     assert placed(artifact_trained(**trained)) == Placement("cuda", *expected)
+
+
+def test_a_merged_model_answers_as_it_was_written_and_compared(cuda):
+    cuda(bfloat16=True)
+    merged = replace(artifact_trained(quantization="4bit", precision="bfloat16"), adapter=None)
+    assert placed(merged) == Placement("cuda", "bfloat16", "none")
+    assert placed(merged, quantization="4bit") == Placement("cuda", "bfloat16", "4bit")
 
 
 def test_without_bitsandbytes_a_gpu_answers_in_full_precision_and_says_so(cuda, monkeypatch):

@@ -65,7 +65,8 @@ def cut_back(cache: DynamicCache, length: int) -> bool:
     in place of tokens cannot go back either. An answer that was interrupted leaves layers of
     different lengths: each is cut for itself.
     """
-    layers = [layer for layer in cache.layers if layer.is_initialized]
+    # Layers that keep a state alone do not say whether they have one.
+    layers = [layer for layer in cache.layers if getattr(layer, "is_initialized", True)]
     if not all(isinstance(each, RoomyLayer) or _still_whole(each) for each in layers):
         return False
     for layer in layers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,10 @@ from jlora_cli.weights import trained_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from jlora_cli.run_folder import Artifact
+    from jlora_cli.tokenizer import Tokenizer
 
 QUANTIZATIONS = ("none", "8bit", "4bit")
 
@@ -46,7 +49,8 @@ def placement_for(
     chosen = choose_device(device)
     trained = (artifact.card or {}).get("training", {})
     if quantization is None:
-        quantization = trained.get("quantization", "none")
+        # A merged model was compared as it is written, whatever its adapter was trained over.
+        quantization = trained.get("quantization", "none") if artifact.adapter else "none"
         if quantization != "none" and (why := _cannot_quantise(chosen)):
             notify(Warned(say("generation.unquantized", quantization=quantization, why=why)))
             quantization = "none"
@@ -100,4 +104,20 @@ def load_answerer(
     model = load_base(base, placement, tokenizer=tokenizer)
     if artifact.adapter is not None:
         model = read_adapter(model, artifact.adapter)
-    return Answerer(model, Prompter(tokenizer, format), remembers=remembers)
+    prompter = Prompter(tokenizer, format, also_ends=further_ends(base, tokenizer))
+    return Answerer(model, prompter, remembers=remembers)
+
+
+def further_ends(base: Path, tokenizer: Tokenizer) -> set[int]:
+    """The control ids that end an answer as the files of `base` say, of which it may have several.
+
+    generation_config.json counts before config.json; a number that is no control id is left out.
+    """
+    for name in ("generation_config.json", "config.json"):
+        try:
+            said = json.loads((base / name).read_text(encoding="utf-8"))["eos_token_id"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        told = said if isinstance(said, list) else [said]
+        return {id_ for id_ in told if id_ in tokenizer.special_ids.values()}
+    return set()

@@ -94,11 +94,17 @@ def differs_from_own(prompter: Prompter) -> bool:
 
 
 class Prompter:
-    """A tokenizer and a format: conversations to ids, ids to answers."""
+    """A tokenizer and a format: conversations to ids, ids to answers.
 
-    def __init__(self, tokenizer: Tokenizer, format: PromptFormat) -> None:
+    `also_ends`: ids besides the format's own that end an answer.
+    """
+
+    def __init__(
+        self, tokenizer: Tokenizer, format: PromptFormat, *, also_ends: Iterable[int] = ()
+    ) -> None:
         self.tokenizer = tokenizer
         self.format = format
+        self.also_ends = frozenset(also_ends)
         self.rules = format.rules
         # One character could not be guarded in user text.
         literals = [literal for literal in tokenizer.special_ids if len(literal) > 1]
@@ -109,7 +115,7 @@ class Prompter:
     @property
     def stop_ids(self) -> set[int]:
         """The ids that end an answer."""
-        return {self.format.eos_id, self.format.turn_end_id}
+        return {self.format.eos_id, self.format.turn_end_id, *self.also_ends}
 
     # -- conversations to text ---------------------------------------------------------------
 
