@@ -124,6 +124,10 @@ def main_dtype(tensors: Mapping[str, tuple[list[int], str]]) -> str:
     return written.get(most[0][0], "float32") if most else "float32"
 
 
+# What older versions of transformers stored and none reads: -1e9, which in float16 is infinite.
+_OF_NOBODY = ".masked_bias"
+
+
 def write_shards(
     shards: list[Path],
     folder: Path,
@@ -160,7 +164,7 @@ def _planned(stored: Mapping[str, _Entry], dtype: str | None) -> dict[str, _Entr
     begin = 0
     for name, entry in sorted(stored.items(), key=lambda item: (-_width(item[1]), item[0])):
         kind, size = entry.dtype, entry.end - entry.begin
-        if dtype is not None and kind in FLOATS:
+        if dtype is not None and kind in FLOATS and not name.endswith(_OF_NOBODY):
             kind = NAMES[dtype]
             size = math.prod(entry.shape) * FLOATS[kind][1]
         planned[name] = _Entry(kind, entry.shape, begin, begin + size)

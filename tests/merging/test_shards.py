@@ -97,6 +97,18 @@ def test_a_precision_that_is_asked_for_is_that_of_every_float_and_of_nothing_els
     assert kinds == {"flag": "torch.bool", "ids": "torch.int64", **floats}
 
 
+def test_what_no_model_reads_is_written_as_it_was(tmp_path):
+    # GPT-NeoX of older versions: -1e9, which float16 cannot hold and has as infinite.
+    for stored, asked in ((torch.float16, "bfloat16"), (torch.float32, "float16")):
+        masked = torch.tensor(-1e9).to(stored)
+        tensors = {"h.0.attention.masked_bias": masked, "重み": torch.ones(2, dtype=stored)}
+        name = str(stored)
+        out = written(base_of(tmp_path / f"{name}-base", tensors), tmp_path / name, dtype=asked)
+        found = load_file(out / "model.safetensors")
+        assert torch.equal(found["h.0.attention.masked_bias"], masked)
+        assert str(found["重み"].dtype) == f"torch.{asked}"
+
+
 @pytest.mark.parametrize("value", [1e6, float("nan")])
 def test_what_the_precision_cannot_hold_is_refused_by_name(tmp_path, value):
     base = base_of(tmp_path / "base", {"大": torch.tensor([1.0, value])})
