@@ -39,7 +39,7 @@ class CharacterTokenizer:
         self.newline_piece = NEWLINE if newline == "nl" else None
         self.newline_id = len(self.special_ids)
         self._normalise = (lambda text: unicodedata.normalize("NFKC", text)) if nfkc else str
-        self.size = FIRST_CHARACTER + 0x110000
+        self.size = self.rows = FIRST_CHARACTER + 0x110000
 
     def encode(self, text):
         pattern = f"{NEWLINE}|." if self.newline_piece else "."

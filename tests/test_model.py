@@ -168,6 +168,20 @@ def test_a_tokenizer_with_more_ids_than_the_embedding_has_rows_is_refused(base):
     assert load_base(base, Placement()).config.vocab_size == 300
 
 
+def test_control_ids_that_nothing_writes_need_no_row(base):
+    # As Gemma 3's for a picture in its models for text alone.
+    picture, turn = ({"content": name, "special": True} for name in ("<picture>", "<turn>"))
+    path = base / "tokenizer_config.json"
+    rewrite(path, lambda c: c.update(added_tokens_decoder={"380": turn, "381": picture}))
+    tokenizer = load_tokenizer(base)
+    assert (tokenizer.size, tokenizer.rows) == (382, 380)
+    assert load_base(base, Placement(), tokenizer=tokenizer).config.vocab_size == 380
+
+    rewrite(path, lambda c: c.update(chat_template="<turn>{{ messages[0].content }}"))
+    problem = refusal(load_base, base, Placement(), tokenizer=load_tokenizer(base))
+    assert problem == f"{base}: the tokenizer has 381 ids, the embedding only 380 rows"
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -38,8 +38,8 @@ def of_ids(
         yield found("eos-is-unk", token=tokenizer.unk_id)
     if tokenizer.pad_id in ends:
         yield found("eos-is-pad", token=tokenizer.pad_id)
-    if embedding is not None and tokenizer.size > embedding:
-        yield found("ids-outside-embedding", ids=tokenizer.size, rows=embedding)
+    if embedding is not None and tokenizer.rows > embedding:
+        yield found("ids-outside-embedding", ids=tokenizer.rows, rows=embedding)
     split = figures["template_specials_split"]
     if split:
         literals = ", ".join(f"{literal} ({count})" for literal, count in split.items())

@@ -87,8 +87,8 @@ def load_base(
         raise refuse("model.cannot_load", folder=folder, problem=reason_of(error)) from error
     _check_loaded(folder, model, told)
     rows = model.get_input_embeddings().weight.shape[0]
-    if tokenizer is not None and tokenizer.size > rows:
-        raise refuse("model.tokenizer_larger", folder=folder, ids=tokenizer.size, rows=rows)
+    if tokenizer is not None and tokenizer.rows > rows:
+        raise refuse("model.tokenizer_larger", folder=folder, ids=tokenizer.rows, rows=rows)
     return model.eval()
 
 

@@ -136,9 +136,9 @@ def _encoder(config: RunConfig, base: _Base) -> Encoder:
 
 
 def _check_vocabulary(folder: Path, tokenizer: Tokenizer, shape: Shape) -> None:
-    if shape.vocabulary and tokenizer.size > shape.vocabulary:
+    if shape.vocabulary and tokenizer.rows > shape.vocabulary:
         raise refuse(
-            "model.tokenizer_larger", folder=folder, ids=tokenizer.size, rows=shape.vocabulary
+            "model.tokenizer_larger", folder=folder, ids=tokenizer.rows, rows=shape.vocabulary
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from jlora_cli.errors import refuse
@@ -98,6 +99,22 @@ class Tokenizer:
         self._anchors = self._usable_anchors()
         self.keeps_newlines = self._measure_newlines()
         self.newline_piece = self._find_newline_piece()
+
+    @cached_property
+    def rows(self) -> int:
+        """How many rows an embedding must have for all ids that text, roles and template can give.
+
+        Without control ids above all others that nothing writes: Gemma 3's for a picture has no row
+        in its models for text alone.
+        """
+        roles = {self.unk_id, self.bos_id, self.eos_id, self.pad_id}
+        written = self.chat_template or ""
+        unused = {
+            id_
+            for literal, id_ in self.special_ids.items()
+            if id_ not in roles and literal not in written
+        }
+        return next((id_ + 1 for id_ in range(self.size - 1, -1, -1) if id_ not in unused), 0)
 
     def encode(self, text: str) -> list[int]:
         """The ids of `text` as plain text; a typed "</s>" stays text, after NFKC as well.
