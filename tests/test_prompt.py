@@ -20,6 +20,7 @@ from jlora_cli.prompt import (
     PromptFormat,
     TextRules,
     choose_template,
+    differs_from_own,
     format_for,
     read_card,
     read_rules,
@@ -66,6 +67,19 @@ QWEN3 = (
     "{{- '<|im_start|>' + message.role + '\\n' + content + '<|im_end|>\\n' }}"
     "{%- endfor %}{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}"
 )
+# Its newest: an answer of the last turn begins with a thought, an empty one where none is given.
+QWEN3_THOUGHT = QWEN3.replace(
+    "{{- '<|im_start|>' + message.role + '\\n' + content",
+    "{%- if message.role == 'assistant' and loop.last %}"
+    "{%- set content = '<think>\\n\\n</think>\\n\\n' + content %}{%- endif %}"
+    "{{- '<|im_start|>' + message.role + '\\n' + content",
+)
+# As llm-jp-4 writes the day, and as Llama 3.2 does.
+DATED = 'Today: {{ strftime_now("%Y-%m-%d") }}\n' + CHATML
+GUARDED = (
+    "{%- if strftime_now is defined %}{%- set day = strftime_now('%d %b %Y') %}"
+    "{%- else %}{%- set day = '26 Jul 2024' %}{%- endif %}Today: {{ day }}\n" + CHATML
+)
 # As google/gemma-2-2b-it brings it.
 GEMMA = (
     "{{ bos_token }}{% if messages[0]['role'] == 'system' %}"
@@ -100,6 +114,13 @@ TIGHT = (
 SYSTEM = Message("system", "猫です。")
 FIRST, SECOND = Message("user", "髙﨑さんは？"), Message("user", "ｶﾞ とＡ１\nは？")
 TALK = (FIRST, Message("assistant", "はい。\n🐈"), SECOND, Message("assistant", "𠮷野家"))
+
+
+def chatml(template):
+    """A tokenizer that brings `template`, with the control tokens that it writes."""
+    return CharacterTokenizer(
+        "<|im_start|>", "<|im_end|>", eos="<|im_end|>", chat_template=template
+    )
 
 
 def prompter_of(tokenizer, template="model", model="org/name"):
@@ -523,6 +544,45 @@ def test_emoji_in_bytes_streams_once_and_whole(real):
     stream = prompter.stream()
     ids = real["neox-nl"].encode("🐈<NL>")
     assert [stream.push(id_) for id_ in ids] == ["", "", "", "🐈", "\n"]
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [
+        ("<think>\n\n</think>\n\n東京です。🐈", "東京です。🐈"),
+        ("東京です。", "東京です。"),
+        ("<think>\n東京かな\n</think>\n\n東京です。", "<think>\n東京かな\n</think>\n\n東京です。"),
+        ("<think>\n\n", "<think>\n\n"),
+        ("", ""),
+    ],
+)
+def test_what_the_template_begins_answers_with_is_learned_and_not_shown(said, heard):
+    prompter = prompter_of(chatml(QWEN3_THOUGHT))
+    ids = prompter.tokenizer.encode(said)
+
+    stream = prompter.stream()
+    pieces = [stream.push(id_) for id_ in ids]
+
+    assert "".join(pieces) + stream.finish() == prompter.answer(ids) == heard
+
+
+def test_the_template_s_own_beginning_of_an_answer_is_trained():
+    prompter = prompter_of(chatml(QWEN3_THOUGHT))
+    rows = prompter.encode_examples([Example(messages=TALK[:2])], max_length=10**6).rows
+    trained = [text for text, learned in prompter.spans(rows[0]) if learned]
+    assert trained == ["<think>\n\n</think>\n\nはい。\n🐈<|im_end|>"]
+
+
+@pytest.mark.parametrize(("template", "day"), [(DATED, "2024-07-26"), (GUARDED, "26 Jul 2024")])
+def test_a_prompt_does_not_change_with_the_day(template, day):
+    prompter = prompter_of(chatml(template))
+
+    assert prompter.render(Example(messages=(FIRST,)), generation=True).startswith(
+        f"Today: {day}\n"
+    )
+    # Stock tools, which know the day, are given this text: it asks nobody for one.
+    assert "strftime_now" not in prompter.format.chat_template
+    assert not differs_from_own(prompter)
 
 
 def test_control_ids_of_an_answer_are_silent(real):

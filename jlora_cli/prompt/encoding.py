@@ -14,7 +14,7 @@ from jlora_cli.prompt.fitting import fit
 from jlora_cli.prompt.format import PromptFormat
 from jlora_cli.prompt.rows import IGNORED, Encoded, EncodedRows, Whole
 from jlora_cli.prompt.rules import AnswerStream, rules_for
-from jlora_cli.prompt.templates import RenderError, compile_template
+from jlora_cli.prompt.templates import RenderError, compile_template, with_fixed_day
 from jlora_cli.recipe import TEMPLATES
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def format_for(tokenizer: Tokenizer, template: str, model: str) -> PromptFormat:
     """The format of a new run: `template` as `choose_template` gave it."""
     if tokenizer.eos_id is None:
         raise refuse("prompt.no_eos", folder=tokenizer.folder)
-    text = tokenizer.chat_template if template == "model" else TEMPLATES[template]
+    own = template == "model" and tokenizer.chat_template
+    text = with_fixed_day(own) if own else TEMPLATES.get(template)
     rules = rules_for(tokenizer, model)
     pad = tokenizer.pad_id
     made = PromptFormat(
@@ -81,11 +82,10 @@ def format_for(tokenizer: Tokenizer, template: str, model: str) -> PromptFormat:
 def differs_from_own(prompter: Prompter) -> bool:
     """Whether the model brings a chat template that writes other prompts than `prompter` does."""
     tokenizer, format = prompter.tokenizer, prompter.format
-    if not tokenizer.chat_template or format.chat_template == tokenizer.chat_template:
+    text = with_fixed_day(tokenizer.chat_template or "")
+    if not text or format.chat_template == text:
         return False
-    own = Prompter(
-        tokenizer, replace(format, template="model", chat_template=tokenizer.chat_template)
-    )
+    own = Prompter(tokenizer, replace(format, template="model", chat_template=text))
     probe = Example(messages=(Message("user", "あ"),))
     try:
         return own.render(probe, generation=True) != prompter.render(probe, generation=True)
@@ -174,6 +174,19 @@ class Prompter:
         probe = Example(messages=(Message("user", "あ"), Message("assistant", _PROBE)))
         _, told, tail = self.render(probe, generation=False).rpartition(_PROBE)
         return tail if told else ""
+
+    @cached_property
+    def _head(self) -> str:
+        """What the template writes of an answer before its content, control tokens aside.
+
+        The model learns it, and writes it: Qwen3's empty thought, Llama 2's space.
+        """
+        question = Message("user", "あ")
+        prompt = self.render(Example(messages=(question,)), generation=True)
+        probe = Example(messages=(question, Message("assistant", _PROBE)))
+        told, found, _ = self.render(probe, generation=False).rpartition(_PROBE)
+        begun = told[len(prompt) :] if found and told.startswith(prompt) else ""
+        return self._special.sub("", begun)
 
     # -- text to ids -------------------------------------------------------------------------
 
@@ -352,11 +365,12 @@ class Prompter:
 
     def answer(self, ids: Sequence[int]) -> str:
         """What a person reads of generated ids (the ending token may stand among them)."""
-        return self.rules.restore(self.tokenizer.decode_continuation(list(ids)))
+        text = self.rules.restore(self.tokenizer.decode_continuation(list(ids)))
+        return text.removeprefix(self._head)
 
     def stream(self) -> AnswerStream:
         """A reader of one answer, id by id."""
-        return AnswerStream(self.tokenizer.stream(), self.rules)
+        return AnswerStream(self.tokenizer.stream(), self.rules, self._head)
 
 
 def _first(example: Example, count: int) -> Example:

@@ -65,16 +65,30 @@ def rules_for(tokenizer: Tokenizer, model: str) -> TextRules:
 
 
 class AnswerStream:
-    """Text as soon as it is certain; what `push` and `finish` return adds up to `answer(ids)`."""
+    """Text as soon as it is certain; what `push` and `finish` return adds up to `answer(ids)`.
 
-    def __init__(self, decoder: StreamDecoder, rules: TextRules) -> None:
+    `head`: left out where an answer begins with it.
+    """
+
+    def __init__(self, decoder: StreamDecoder, rules: TextRules, head: str = "") -> None:
         self._decoder = decoder
         self._rules = rules
+        self._head, self._begun = head, ""
         self._held = ""
 
     def push(self, id: int) -> str:
         """The text that has become certain with this id; may be empty."""
-        return self._certain(self._decoder.push(id))
+        return self._behind_head(self._certain(self._decoder.push(id)))
+
+    def _behind_head(self, text: str) -> str:
+        """`text` where the head is passed, or turns out to be none; it is held back until then."""
+        if not self._head:
+            return text
+        self._begun += text
+        if self._head.startswith(self._begun) and self._begun != self._head:
+            return ""
+        told, self._head = self._begun.removeprefix(self._head), ""
+        return told
 
     def _certain(self, text: str) -> str:
         text = self._held + text
@@ -87,4 +101,7 @@ class AnswerStream:
         """The rest."""
         text = self._held + self._decoder.finish()
         self._held = ""
-        return self._rules.restore(text)
+        told = self._behind_head(self._rules.restore(text))
+        if self._head:  # it was begun and never came
+            told, self._head = self._begun, ""
+        return told

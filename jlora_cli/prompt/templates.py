@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from jlora_cli.errors import refuse
@@ -74,6 +75,23 @@ def compile_template(text: str) -> Callable[..., str]:
             raise RenderError(str(error)) from error
 
     return render
+
+
+def with_fixed_day(text: str) -> str:
+    """The template without what day it is, which llm-jp-4 and Llama 3.2 write into every prompt.
+
+    A prompt would differ from those of the training from the next day on. Where a template has a
+    day of its own to fall back on it is that one, else the same: so stock tools, which are given
+    this text, and jlora ask with one prompt.
+    """
+    text = re.sub(r"strftime_now\s+is\s+not\s+defined", "true", text)
+    text = re.sub(r"strftime_now\s+is\s+defined", "false", text)
+    return _DAY_CALL.sub(lambda found: json.dumps(_DAY.strftime(found[2])), text)
+
+
+# That of Llama 3.2's own template.
+_DAY = datetime(2024, 7, 26, tzinfo=UTC)
+_DAY_CALL = re.compile(r"""strftime_now\(\s*(["'])(.*?)\1\s*\)""")
 
 
 def _without_generation_marks(text: str) -> str:
