@@ -38,14 +38,16 @@ def parity_texts(prompter: Prompter, examples: Sequence[Example]) -> list[str]:
 def stock_parity(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, Any]:
     """How many of `texts` transformers' AutoTokenizer gives other ids.
 
-    Measured once for a tokenizer and a version of transformers, then read from the user's cache.
+    Measured once for a tokenizer, a version of transformers and these texts, then read from the
+    user's cache.
     Never raises for what transformers cannot do: `reason` tells it instead.
     """
     try:
         version = metadata.version("transformers")
     except metadata.PackageNotFoundError:
         return {"reason": say("audit.no_transformers")}
-    kept = cache_folder() / "stock-parity" / f"{_identity(tokenizer)}-{version}.json"
+    asked = hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]
+    kept = cache_folder() / "stock-parity" / f"{_identity(tokenizer)}-{version}-{asked}.json"
     known = _read(kept)
     if known is not None:
         return known
