@@ -15,6 +15,8 @@ from jlora_cli.errors import JloraError, refuse
 from jlora_cli.messages import say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jlora_cli.proposal import Proposal, Trial
 
 SIGNAL_EXIT = 128  # a shell's convention: 128 + the signal's number
@@ -168,19 +170,25 @@ def _try(proposal: Proposal, trials: list[Trial], *, from_adapter: str | None, j
         record = try_all(output, trials, teller.notify, from_adapter=from_adapter)
     if json:
         screen.json_out(record)
-    _stop_interrupted(record)
+    _stop_interrupted(record, trials)
     if not json:
         show_results(record)
     best = trials[record["best_try"] - 1].name
     screen.note(say("try.best", settings=best, output=output, tries=output / "tries"))
 
 
-def _stop_interrupted(record: dict[str, Any]) -> None:
+def _stop_interrupted(record: dict[str, Any], trials: Sequence[Trial] = ()) -> None:
     """End with the signal's exit code where a run was interrupted."""
+    from jlora_cli.machine import command_line
+
     if record["status"] != "interrupted":
         return
-    step = record["result"]["optimizer_steps"]
-    screen.note(say("train.interrupted", output=record["output"], step=step))
+    words = ["--resume", "--output", record["output"]]
+    mine = [one.settings for one in trials if one.proposal.config.output == record["output"]]
+    for name, value in (pair for settings in mine for pair in settings.items()):
+        words += ["--set", f"{name}={value}"]
+    key = "try.interrupted" if trials else "train.interrupted"
+    screen.note(say(key, words=command_line(words)))
     raise typer.Exit(SIGNAL_EXIT + int(record["signal"]))
 
 

@@ -108,6 +108,12 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Best: {settings}. Its run folder is {output}; the others keep their records in {tries}.",
         "最良: {settings}。実行フォルダーは {output}、ほかの記録は {tries} にあります。",
     ),
+    "try.interrupted": (
+        "Interrupted and saved. Continue this try with the same command and, in place of --try, "
+        "{words}",
+        "中断し、保存しました。同じコマンドの --try の代わりに {words} を付けると、"
+        "この試行を再開できます",
+    ),
     "train.preview": ("rows as they are trained", "学習される行の例"),
     "train.plan_column": ("plan", "計画"),
     "train.stage.loading": ("loading {model}", "{model} を読み込み中"),
@@ -132,8 +138,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "ステップ {step} で終了: 検証損失が下がらなくなりました。最良のアダプターを保存します",
     ),
     "train.interrupted": (
-        "Interrupted and saved. Continue with the same command and --resume --output {output}",
-        "中断し、保存しました。同じコマンドに --resume --output {output} を付けると再開できます",
+        "Interrupted and saved. Continue with the same command and {words}",
+        "中断し、保存しました。同じコマンドに {words} を付けると再開できます",
     ),
     "train.finished": (
         "Loss {first} at step 1, {last} over the last {count} of {steps} steps; {seconds} s. "

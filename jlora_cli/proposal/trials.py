@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from jlora_cli.config import FIELDS, nearest
 from jlora_cli.errors import refuse
+from jlora_cli.preflight import FindingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,10 +38,14 @@ def make_trials(proposal: Proposal, texts: Sequence[str]) -> list[Trial]:
     In a value `+` stands for a comma: `lora_targets=attention,q_proj+v_proj`.
 
     Raises:
-        JloraError: a text that cannot be read, a setting that cannot be varied, or no held-out
-            rows to compare on.
+        JloraError: a text that cannot be read, a setting that cannot be varied, no held-out rows
+            to compare on, or an output in use.
     """
     choices = _read(texts)
+    for finding in proposal.findings:
+        # Each try has a folder of its own; the best one becomes this.
+        if finding.id == "output-in-use":
+            raise FindingError(finding)
     if not proposal.validation.rows:
         raise refuse("try.no_validation")
     output = Path(proposal.config.output or "") / FOLDER

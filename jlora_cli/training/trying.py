@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jlora_cli.errors import refuse
 from jlora_cli.events import Stage, ignore
 from jlora_cli.report import write_report
 from jlora_cli.run_folder import RECORD, make_run_folder, write_json
@@ -75,10 +76,13 @@ def _keep(
             for heavy in ("adapter", "checkpoints"):
                 shutil.rmtree(folder / heavy, ignore_errors=True)
     make_run_folder(output)
-    (folders[best] / RECORD).unlink()
-    for item in sorted(folders[best].iterdir()):
-        item.replace(output / item.name)
-    folders[best].rmdir()
+    try:
+        for item in sorted(folders[best].iterdir()):
+            if item.name != RECORD:
+                item.replace(output / item.name)
+        shutil.rmtree(folders[best])
+    except OSError as error:
+        raise refuse("source.cannot_write", path=output, problem=error.strerror) from error
     config = record["config"] | {"output": record["config"]["output"] | {"value": str(output)}}
     whole = record | {"output": str(output), "config": config, "tries": table, "best_try": best + 1}
     write_report(output, whole)

@@ -6,6 +6,7 @@ import inspect
 import json
 import math
 import re
+import shlex
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -583,10 +584,18 @@ def test_tries_as_json_are_one_document(run, trying, tiny_base, rows):
     assert len(trying.calls) == 1
 
 
-def test_an_interrupted_try_ends_with_the_signals_code(run, trying, tiny_base, rows):
-    trying.record |= {"status": "interrupted", "signal": 15, "output": "runs/tries/02"}
-    done = run("--model", tiny_base, "--data", rows, "--validation", rows, "--try", "epochs=1,3")
+def test_an_interrupted_try_ends_with_the_signals_code_and_says_how_to_go_on(
+    run, trying, tiny_base, rows, tmp_path
+):
+    output = tmp_path / "実行 1"
+    stopped = str(output / "tries" / "02")
+    trying.record |= {"status": "interrupted", "signal": 15, "output": stopped}
+    words = ["--model", tiny_base, "--data", rows, "--validation", rows, "--output", output]
+    done = run(*words, "--try", "epochs=1,3")
     assert done.exit_code == 143
+    # The same command would be refused: a try is no --resume, and its folder is in use.
+    words = f"in place of --try, --resume --output {shlex.quote(stopped)} --set epochs=3"
+    assert words in done.stderr
 
 
 def test_a_rehearsal_lists_the_tries(run, tiny_base, rows):

@@ -140,6 +140,16 @@ def test_what_cannot_be_tried_is_refused_before_anything_is_loaded(asked, propos
         make_trials(proposal(), ["epochs=1,2"])
 
 
+def test_an_output_in_use_is_refused_before_anything_is_tried(asked):
+    one = asked()
+    folder = Path(one.config.output)
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text("{}", encoding="utf-8")
+
+    with pytest.raises(JloraError, match="exists and is not empty"):
+        make_trials(asked(), ["epochs=1,2"])
+
+
 def test_a_bitwise_equal_start_for_every_trial(asked):
     """The adapter's first numbers come from the seed, whatever ran before."""
     output, record, _ = tried(asked(), "learning_rate=2e-2,2e-2", "seed=1,1,2")
