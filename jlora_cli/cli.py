@@ -143,7 +143,10 @@ def main() -> None:
     screen.outlive_readers()
     sys.argv[1:] = front_options_first(sys.argv[1:])
     try:
-        sys.exit(build_app()(prog_name="jlora", standalone_mode=False) or 0)
+        code = build_app()(prog_name="jlora", standalone_mode=False) or 0
+        if sys.stdout is not None:
+            sys.stdout.flush()  # while it can still be noticed quietly that nobody reads
+        sys.exit(code)
     except UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             error.show()

@@ -230,6 +230,23 @@ def test_what_was_begun_is_cleared_away_when_the_reader_went_away(tmp_path):
     assert sorted(each.name for each in tmp_path.iterdir()) == ["prepared", "行.jsonl"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a console of Windows stays")
+def test_nothing_fails_of_a_terminal_that_was_closed():
+    import pty
+
+    ours, theirs = pty.openpty()
+    code = "import sys; from jlora_cli import screen; screen.outlive_readers(); sys.stdin.read(1);"
+    code += "[screen.note(text) for text in ('猫', '🐈')]; sys.exit(3)"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stderr=theirs, env=environment()
+    ) as process:
+        os.close(theirs)
+        os.close(ours)
+        process.communicate(b"!", timeout=60)
+
+    assert process.returncode == 3
+
+
 def test_a_full_disk_behind_stdout_is_no_reader_that_went_away(monkeypatch):
     class Full(io.StringIO):
         def write(self, text):

@@ -1,4 +1,4 @@
-"""What becomes of output that nobody reads any more: `| head`, or a `| tee` that Ctrl-C ended.
+"""What becomes of output that nobody reads: behind `| head`, an ended `| tee`, a closed terminal.
 
 A run must not end with its reader: what it says is lost, and it goes on. A command whose result
 nobody reads has no more to do, and ends like any other filter, having cleared away what it began.
@@ -18,10 +18,13 @@ CLOSED_PIPE = 141  # as a shell tells the end by SIGPIPE, which Python ignores
 
 
 def outlive_readers() -> None:
-    """From now on, no write to a pipe fails; one to a stdout that nobody reads ends the process."""
+    """From now on, no write to stderr fails; one to a stdout that nobody reads ends the process."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)  # None without a console, as under pythonw
-        if not (stream is None or isinstance(stream, _Pipe) or stream.isatty()):
+        if stream is None or isinstance(stream, _Pipe):
+            continue
+        # A console of Windows is there as long as its processes are.
+        if not stream.isatty() or (name == "stderr" and os.name != "nt"):
             setattr(sys, name, _Pipe(stream, ends=name == "stdout"))
 
 
