@@ -34,10 +34,12 @@ def settle_libraries() -> None:
     """Tell libraries that are not imported yet how to behave in this process.
 
     OpenMP's threads then sleep while they wait: spinning, two of them were slower than one as soon
-    as another process wanted a core. bitsandbytes does not warn of kernels for CPUs that it would
-    fetch from a hub.
+    as another process wanted a core. CUDA counts GPUs as nvidia-smi does, so that the first is the
+    one that a run was planned for, and not the fastest. bitsandbytes does not warn of kernels for
+    CPUs that it would fetch from a hub.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 

@@ -87,7 +87,8 @@ def _with_driver(machine: Machine, smi: Smi) -> Machine:
 def _with_installer(machine: Machine) -> Machine:
     shell = surroundings.read_shell(os.environ, machine.system)
     manager = surroundings.read_manager(os.environ)
-    called = surroundings.without_home(surroundings.installer(manager, shell))
+    # With the home folder as it is: no shell expands "~" in quotes. --paste hides it.
+    called = surroundings.installer(manager, shell)
     return replace(machine, shell=shell, manager=manager, installer=called)
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_PLAIN = re.compile(r"[\w\\/:.,=+@~-]+")
+# Letters of all scripts among them, which shlex would quote.
+_PLAIN = re.compile(r"[\w/:.,=+@%-]+")
+_PLAIN_ON_WINDOWS = re.compile(r"[\w/:.,=+@~\\-]+")
 
 
 def command_line(words: Iterable[str], *, windows: bool = os.name == "nt") -> str:
@@ -19,11 +21,11 @@ def command_line(words: Iterable[str], *, windows: bool = os.name == "nt") -> st
     cmd.exe knows no single quotes, and PowerShell takes double ones too; in both a backslash is
     part of a path.
     """
-    if not windows:
-        return shlex.join(words)
-    return " ".join(word if _PLAIN.fullmatch(word) else _quoted(word) for word in words)
+    plain, quoted = (_PLAIN_ON_WINDOWS, _quoted) if windows else (_PLAIN, shlex.quote)
+    return " ".join(word if plain.fullmatch(word) else quoted(word) for word in words)
 
 
 def _quoted(word: str) -> str:
+    """Quoted for Windows."""
     escaped = word.replace('"', '\\"')
     return f'"{escaped}"'

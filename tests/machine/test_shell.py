@@ -13,6 +13,8 @@ WORDS = ["jlora", "prepare", "猫 と 犬.jsonl", "--map", "answer=a&b", "C:\\ro
 
 def test_a_posix_shell_reads_the_words_back():
     assert shlex.split(command_line(WORDS, windows=False)) == WORDS
+    assert command_line(["行/髙﨑🐈.jsonl", "50%"], windows=False) == "'行/髙﨑🐈.jsonl' 50%"
+    assert command_line(["行/髙﨑.jsonl"], windows=False) == "行/髙﨑.jsonl"
 
 
 @pytest.mark.parametrize(
