@@ -7,6 +7,7 @@ replaced by a rename.
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +18,16 @@ def draft_for(folder: Path, mark: str) -> Path:
     """Where to write what will be `folder`: on the same disk, under a name with `mark` in it."""
     place = folder.absolute()
     return (place if place.is_dir() else place.parent) / f".{place.name}.{mark}"
+
+
+def forget_draft(folder: Path, mark: str) -> None:
+    """Remove what a process left that was killed while it wrote what was to be `folder`.
+
+    The folder may have come, or gone, since then.
+    """
+    place = folder.absolute()
+    for around in (place, place.parent):
+        shutil.rmtree(around / f".{place.name}.{mark}", ignore_errors=True)
 
 
 def put_in_place(draft: Path, folder: Path, *, last: str = "") -> None:

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from jlora_cli.drafts import draft_for, put_in_place
+from jlora_cli.drafts import draft_for, forget_draft, put_in_place
 
 
 def a_draft(folder):
@@ -54,6 +54,17 @@ def test_a_link_to_an_empty_folder_stays_one(tmp_path):
 
     assert link.is_symlink()
     assert names(tmp_path / "別のディスク") == WHOLE
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    folder = tmp_path / "出力"
+    folder.mkdir()
+    a_draft(folder)
+
+    forget_draft(folder, "part")
+    forget_draft(folder, "part")
+
+    assert names(folder) == []
 
 
 def test_what_tells_that_all_is_there_is_moved_last(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 
-from jlora_cli.drafts import draft_for, put_in_place
+from jlora_cli.drafts import draft_for, forget_draft, put_in_place
 from jlora_cli.errors import refuse
 from jlora_cli.events import Notify, Stage, Warned, ignore
 from jlora_cli.hub import find_model
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from jlora_cli.merging.questions import Origin, Question
     from jlora_cli.merging.verify import Comparison
     from jlora_cli.run_folder import Artifact
+
+
+DRAFT = "part"
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ def merge(
     """
     if artifact.adapter is None:
         raise refuse("merge.no_adapter", source=artifact.base)
+    forget_draft(output, DRAFT)
     if in_use(output):
         raise refuse("merge.output_in_use", path=output)
     base = find_model(artifact.base, what="weights")
@@ -106,9 +110,8 @@ def merge(
     for sentence in unchecked:
         notify(Warned(sentence))
     job = _job(artifact, artifact.adapter, base, terms or Terms())
-    draft = draft_for(output, "part")
+    draft = draft_for(output, DRAFT)
     try:
-        shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         made = replace(_merge_into(draft, job, notify), output=str(output), unchecked=unchecked)
         write_json(draft / "verification.json", made.as_json())

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from jlora_cli.preparing.gathering import Spool
 
 SCRATCH = "scratch"
+_DRAFT = "partial-"
 COPIED_BYTES = 1 << 20
 ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
 
@@ -40,7 +41,9 @@ def check_output(output: Path) -> None:
         JloraError: there is something already.
     """
     if output.is_dir():
-        if any(output.iterdir()):
+        # Of a process that was killed a draft may lie there, which is nobody's folder.
+        draft = f".{output.absolute().name}.{_DRAFT}"
+        if any(not each.name.startswith(draft) for each in output.iterdir()):
             raise refuse("prepare.output_not_empty", path=output)
     elif is_here(output):
         raise refuse("prepare.output_is_file", path=output)
@@ -56,7 +59,7 @@ def draft_of(output: Path) -> Iterator[Path]:
     Raises:
         JloraError: the disk is full, or the folder cannot be written.
     """
-    draft = draft_for(output, f"partial-{os.getpid()}")
+    draft = draft_for(output, f"{_DRAFT}{os.getpid()}")
     made = [parent for parent in output.absolute().parents if not parent.exists()]
     try:
         with _ended_by_signals():
