@@ -1,5 +1,8 @@
 # `make demo` and `make test` work in a fresh clone: each sets up what it needs in .venv first.
-PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python)
+# The first that runs and is new enough: Windows has a python3 that only opens its store.
+PYTHON ?= $(or $(shell for python in python3.11 python3 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	&& echo $$python && break; done),python3.11)
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 FILES := jlora_cli tests tools benchmarks
