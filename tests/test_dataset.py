@@ -140,6 +140,29 @@ def test_code_keeps_its_leading_spaces(write):
     assert records(read(write(lines(row)))) == [chat("def f():\n", "    return 1\n")]
 
 
+def test_earlier_turns_of_an_alpaca_row_come_before_its_question(write):
+    history = [["髙﨑さんは？", "はい。"], ["ｶﾞは？", "🐈"]]
+    rows = (
+        alpaca(history=history, system="猫として", input="二行の\n文"),
+        alpaca(history=[]),
+        alpaca(history="2024-07-26 に作成"),
+    )
+
+    first, *others = read(write(lines(*rows))).examples
+
+    said = [(turn.role, turn.content) for turn in first.messages[:-2]]
+    pairs = [turn for q, a in history for turn in (("user", q), ("assistant", a))]
+    assert said == [("system", "猫として"), *pairs]
+    assert first.messages[-2].content.endswith("\n\n二行の\n文")
+    assert first.input == ""
+    assert [len(other.messages) for other in others] == [2, 2]
+
+
+def test_an_earlier_turn_without_text_is_named(write):
+    with pytest.raises(JloraError, match="history"):
+        read(write(lines(alpaca(history=[["問", None]]))))
+
+
 def test_system_column_becomes_a_system_turn(write):
     loaded = read(write(lines(alpaca(system="猫として"), alpaca(system=""))))
     assert loaded.examples[0].messages[0] == Message("system", "猫として")

@@ -182,8 +182,28 @@ def _pair(record: Record, wanted: Format, origin: str) -> Example:
     extra = _input(record, wanted.input)
     content = f"{question}\n\n{extra}" if extra else question
     reply = content_of(record[answer], answer, empty="empty_answer")
-    turns = (*_system(record), Message("user", content), Message("assistant", reply))
-    return Example(turns, input=extra, origin=origin)
+    earlier = _history(record)
+    asked = (Message("user", content), Message("assistant", reply))
+    # What a template sets apart is the one question's.
+    return Example(
+        (*_system(record), *earlier, *asked), input="" if earlier else extra, origin=origin
+    )
+
+
+def _history(record: Record) -> list[Message]:
+    """Earlier questions with their answers, as LLaMA-Factory's rows hold them: [[q, a], ...].
+
+    A column of that name with something else in it is a person's own, like any other.
+    """
+    told = record.get("history")
+    pairs = told if isinstance(told, list) else []
+    if not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        return []
+    return [
+        Message(role, content_of(said, "history"))
+        for pair in pairs
+        for role, said in zip(("user", "assistant"), pair, strict=True)
+    ]
 
 
 def _system(record: Record) -> list[Message]:
