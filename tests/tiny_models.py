@@ -105,6 +105,30 @@ def save_tiny_tokenizer(folder: Path, corpus: Sequence[str] = CORPUS) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(names), encoding="utf-8")
 
 
+def save_tiny_picture_model(folder: Path) -> Path:
+    """Gemma 3 as its larger models are: a text model beside a tower that sees pictures."""
+    import torch
+    import transformers
+
+    save_tiny_tokenizer(folder)
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(folder / "spiece.model"))
+    ids = {"bos_token_id": BOS_ID, "eos_token_id": EOS_ID, "pad_token_id": PAD_ID}
+    text = {**ARCHITECTURES["gemma3_text"][1], "vocab_size": processor.get_piece_size()}
+    seen = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1}
+    config = transformers.Gemma3Config(
+        text_config={**text, **ids, "initializer_range": SPREAD},
+        vision_config={**seen, "num_attention_heads": 2, "image_size": 28, "patch_size": 14},
+        mm_tokens_per_image=4,
+        **ids,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = transformers.Gemma3ForConditionalGeneration(config)
+    transformers.utils.logging.disable_progress_bar()
+    model.save_pretrained(folder)
+    return folder
+
+
 def save_tiny_model(
     folder: Path, architecture: str = "gpt_neox", *, seed: int = 0, **settings: Any
 ) -> Path:

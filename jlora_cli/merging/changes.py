@@ -34,6 +34,13 @@ _TRANSPOSED = {"gpt2": "c_attn c_proj c_fc q_attn", "openai-gpt": "c_attn c_proj
 _EMBEDDINGS = ("embed_tokens", "wte", "embed_in", "lm_head", "embed_out")
 # GPT-NeoX files name the output by the first; transformers 5 renames it as it loads them.
 _OLDER = {"lm_head.weight": "embed_out.weight"}
+# Of models with a text model inside; transformers 5 renames these too (conversion_mapping.py):
+# Gemma 3 with pictures, and Qwen3.5 where its text model is loaded alone.
+_MOVED = (
+    ("model.language_model.", "language_model.model."),
+    ("model.", "model.language_model."),
+    ("lm_head.", "language_model.lm_head."),
+)
 # What PEFT knows besides, and this room does not: none of it may be passed over in silence.
 _UNKNOWN = (
     *("alora_invocation_tokens", "arrow_config", "kasa_config", "layer_replication", "lora_bias"),
@@ -185,7 +192,8 @@ def _take_apart(tensors: Mapping[str, torch.Tensor]) -> _Parts:
 
 def _tensor_name(name: str, shapes: Collection[str]) -> str:
     """The name in the base's files: some lack the model's own prefix or use an older name."""
-    candidates = (name, name.partition(".")[2], _OLDER.get(name, ""))
+    moved = (new + name.removeprefix(old) for old, new in _MOVED if name.startswith(old))
+    candidates = (name, name.partition(".")[2], _OLDER.get(name, ""), *moved)
     return next((candidate for candidate in candidates if candidate in shapes), name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def find_targets(model: PreTrainedModel, asked: tuple[str, ...]) -> list[str]:
-    """The names of the linear layers that get an adapter.
+    """The names of the linear layers of the text model that get an adapter.
 
     `asked`: ("auto",) = every linear layer but the output's, ("attention",) = the attention's,
     else the last parts of module names.
@@ -34,12 +35,7 @@ def find_targets(model: PreTrainedModel, asked: tuple[str, ...]) -> list[str]:
     Raises:
         JloraError: a name matches nothing; the names that the architecture has are listed.
     """
-    output = model.get_output_embeddings()
-    linear = {
-        name.rpartition(".")[2]
-        for name, module in model.named_modules()
-        if module is not output and type(module).__name__ in _LINEAR
-    }
+    linear = {name.rpartition(".")[2] for name in _linear_layers(model.get_decoder())}
     if asked == ("auto",):
         return sorted(linear)
     wanted = attention_layers(model.config.model_type) if asked == ("attention",) else asked
@@ -56,6 +52,26 @@ def find_targets(model: PreTrainedModel, asked: tuple[str, ...]) -> list[str]:
 _LINEAR = {"Linear", "Conv1D", "Linear4bit", "Linear8bitLt"}
 
 
+def _linear_layers(model: torch.nn.Module) -> list[str]:
+    return [name for name, module in model.named_modules() if type(module).__name__ in _LINEAR]
+
+
+def _elsewhere(model: PreTrainedModel) -> str | None:
+    """A pattern for the parts of `model` beside its text model that hold linear layers; or None.
+
+    A tower that sees pictures never runs over text: its part of an adapter would stay zero.
+    """
+    decoder, output = model.get_decoder(), model.get_output_embeddings()
+    inside = next(name for name, module in model.named_modules() if module is decoder)
+    depth = len(inside.split("."))
+    parts = {
+        ".".join(name.split(".")[:depth])
+        for name in _linear_layers(model)
+        if not name.startswith(f"{inside}.") and model.get_submodule(name) is not output
+    }
+    return rf"({'|'.join(map(re.escape, sorted(parts)))})(\..*)?" if parts else None
+
+
 def attach_adapter(model: PreTrainedModel, config: RunConfig) -> PeftModel:
     """A fresh LoRA adapter on `model`; its tensors alone are trainable, in float32."""
     from peft import LoraConfig, get_peft_model  # noqa: PLC0415
@@ -70,6 +86,7 @@ def attach_adapter(model: PreTrainedModel, config: RunConfig) -> PeftModel:
             lora_alpha=config.lora_alpha,
             lora_dropout=config.lora_dropout,
             target_modules=targets,
+            exclude_modules=_elsewhere(model),
             task_type="CAUSAL_LM",
             use_rslora=config.lora_variant == "rslora",
             use_dora=config.lora_variant == "dora",

@@ -23,10 +23,11 @@ from jlora_cli.merging import PROMPTS, Terms, folder, job, merge, verify
 from jlora_cli.model import Placement, fingerprint
 from jlora_cli.run_folder import Artifact, open_source
 from jlora_cli.sampling import Sampling
-from tests.tiny_models import EOS_ID, save_tiny_model
+from tests.tiny_models import EOS_ID, save_tiny_model, save_tiny_picture_model
 from tests.tiny_runs import PAIRS, train_tiny_run
 
-ARCHITECTURES = ("gpt2", "gpt_neox", "llama")
+PICTURES = "gemma3 with pictures"
+ARCHITECTURES = ("gpt2", "gpt_neox", "llama", PICTURES)
 GREEDY = Sampling(max_new_tokens=24, temperature=0.0)
 QUESTIONS = [question for question, _ in PAIRS]
 # Rounding of float32 sums in another order: the merge adds up weights, the adapter outputs.
@@ -41,7 +42,11 @@ def runs(tiny_run, tmp_path_factory):
 
     def get(architecture):
         if architecture not in made:
-            base = save_tiny_model(root / architecture / "base", architecture)
+            folder = root / architecture / "base"
+            seeing = architecture == PICTURES
+            base = (
+                save_tiny_picture_model(folder) if seeing else save_tiny_model(folder, architecture)
+            )
             made[architecture] = train_tiny_run(root / architecture, base)
         return made[architecture]
 
