@@ -17,6 +17,7 @@ SEVERITIES: dict[str, Severity] = {
     "model-not-for-language": "warning",
     "template-differs": "warning",
     "template-specials-split": "warning",
+    "system-not-written": "warning",
     "ids-outside-embedding": "error",
     "eos-is-pad": "warning",
     "eos-is-unk": "warning",

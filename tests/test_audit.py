@@ -54,6 +54,7 @@ IDS = {
     "eos-is-pad",
     "eos-is-unk",
     "template-specials-split",
+    "system-not-written",
     "ids-outside-embedding",
 }
 TEMPLATE = (
@@ -506,13 +507,43 @@ def test_a_templates_tokens_that_the_vocabulary_lacks_are_told(folders):
     assert f"<|im_start|> ({pieces})" in found.evidence
 
 
+def passing_over_system(prompter):
+    """The same with a sentence of its own for every system message, as llm-jp-3's template."""
+    own = "{% for m in messages %}{% if m.role == 'system' %}指示です。{% else %}"
+    template = own + "{{ m.content }}</s>{% endif %}{% endfor %}"
+    return Prompter(
+        prompter.tokenizer, dataclasses.replace(prompter.format, chat_template=template)
+    )
+
+
+def with_persona(example):
+    return dataclasses.replace(
+        example, messages=(Message("system", "猫として話す"), *example.messages)
+    )
+
+
+def test_system_messages_that_the_template_passes_over_are_told(folders):
+    prompter, exchange = prompter_of(folders["templated"], "model"), chat("猫", "吾輩")
+    persona = with_persona(exchange)
+
+    def told(prompter, *examples):
+        return [f for f in audited(prompter, *examples).findings if f.id == "system-not-written"]
+
+    (found,) = told(passing_over_system(prompter), persona, persona, exchange)
+    assert found.evidence.startswith("2 rows have a system message")
+    assert not told(passing_over_system(prompter), exchange)
+    assert not told(prompter, persona)
+
+
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_every_finding_says_what_it_does_and_what_to_do(language, folders):
     use_language(language)
     prompter = prompter_of(folders["rinna"], lower_case=True)
     prompter.tokenizer.pad_id = prompter.tokenizer.unk_id = prompter.tokenizer.eos_id
     made = audited(prompter, chat("A", "🐈\n  </s>"), embedding=2).findings
-    made += audited(prompter_of(folders["templated"], "model"), chat("猫", "吾輩")).findings
+    templated = prompter_of(folders["templated"], "model")
+    made += audited(templated, chat("猫", "吾輩")).findings
+    made += audited(passing_over_system(templated), with_persona(chat("猫", "吾輩"))).findings
     assert {found.id for found in made} == IDS
     for found in made:
         assert found.severity == SEVERITIES[found.id]

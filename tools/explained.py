@@ -18,6 +18,10 @@ EXPLAINED: dict[str, tuple[str, str]] = {
         "A chat template writes control tokens such as `<|im_start|>`; a vocabulary that lacks one spells it out letter by letter. It works, but costs tokens in every turn, and the model cannot tell it from text. Mostly a template was copied from another model.",
         "チャットテンプレートは `<|im_start|>` などの制御トークンを書きます。語彙にないと一文字ずつの文字列になり、動きはしますが発話ごとにトークンを消費し、本文と区別できません。多くは別のモデルからテンプレートを写したことが原因です。",
     ),
+    "system-not-written": (
+        "Some templates have no place for a system message, and some write a sentence of their own in its place (llm-jp-3). A persona or a rule that stands there alone is then neither learned nor asked for. jlora renders a system message and looks whether it is there.",
+        "system メッセージの場所がないテンプレートや、代わりに決まった文を書くテンプレート（llm-jp-3）があります。そこにだけ書かれた人物設定や規則は、学習されず、推論でも使われません。jlora は system メッセージを書かせてみて、残るかどうかを確かめます。",
+    ),
     "ids-outside-embedding": (
         "The tokenizer has more ids than the model has embedding rows, so some text has no vector: mostly tokenizer files of another model, or added tokens without resized embeddings.",
         "トークナイザーの ID がモデルの埋め込みの行数を超えており、ベクトルのない文字列が生じます。別のモデルのトークナイザーを使っているか、埋め込みを広げずにトークンを追加したことが主な原因です。",

@@ -24,6 +24,7 @@ from jlora_cli.audit.findings import (
     of_losses,
     of_places,
     of_spellings,
+    of_system,
     of_unknown,
 )
 from jlora_cli.audit.parity import parity_texts, stock_note, stock_parity
@@ -102,6 +103,7 @@ def conclude(
     }
     findings = [
         *of_ids(prompter, figures, embedding),
+        *of_system(prompter, texts),
         *of_unknown(figures["unknown"]),
         *of_losses(prompter, texts, figures["survives"]),
         *of_spellings(texts, spellings),

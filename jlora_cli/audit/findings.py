@@ -46,6 +46,13 @@ def of_ids(
         yield found("template-specials-split", literals=literals, more=sum(split.values()))
 
 
+def of_system(prompter: Prompter, texts: Texts) -> Iterator[Finding]:
+    """System messages that the template passes over."""
+    if texts.system_rows and not prompter.writes_system:
+        template = prompter.format.template
+        yield found("system-not-written", rows=f"{texts.system_rows:,}", template=template)
+
+
 def of_unknown(unknown: Mapping[str, Any]) -> Iterator[Finding]:
     """Too many tokens, of all or of the answers, that the vocabulary does not know."""
     most = max(unknown["per_thousand"] or 0.0, unknown["answers"] or 0.0)

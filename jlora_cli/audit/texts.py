@@ -39,7 +39,8 @@ class Texts:
     Of all rows: how often each character occurs; how many have a newline, or a capital letter, in
     any text and in the answer; how many answers have each kind of `SPACING`. spelled: the control
     tokens spelled out, with their texts, and in how many rows. texts: rows that are one text;
-    marked: those with the place of an answer in it, the first being `mark`.
+    marked: those with the place of an answer in it, the first being `mark`. system_rows: those that
+    have a system message.
     """
 
     rows: int = 0
@@ -51,6 +52,7 @@ class Texts:
     spaced_answers: Counter[str] = field(default_factory=Counter)
     spelled: Counter[str] = field(default_factory=Counter)
     spelled_rows: int = 0
+    system_rows: int = 0
     texts: int = 0
     marked: int = 0
     mark: str = ""
@@ -70,6 +72,9 @@ class Texts:
         )
         made._find_spellings(rows, specials)
         made._find_places(examples)
+        made.system_rows = sum(
+            any(turn.role == "system" for turn in example.messages) for example in examples
+        )
         return made
 
     def merge(self, later: Texts) -> None:

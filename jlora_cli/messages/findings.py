@@ -277,6 +277,18 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "use --template chat-markdown, or the tokenizer files that belong to this template",
         "--template chat-markdown を使うか、このテンプレートに合うトークナイザーのファイルを使ってください",
     ),
+    "system-not-written.evidence": (
+        "{rows} rows have a system message, which the template {template} does not write",
+        "{rows} 行に system メッセージがありますが、テンプレート {template} はそれを書きません",
+    ),
+    "system-not-written.consequence": (
+        "The model is shown none of it, in training or later.",
+        "学習でもその後でも、モデルにはまったく見えません。",
+    ),
+    "system-not-written.remedy": (
+        "use --template chat-markdown, which writes it, or put the text into the first question",
+        "system も書く --template chat-markdown を使うか、その文章を最初の質問に入れてください",
+    ),
     "ids-outside-embedding.evidence": (
         "the tokenizer has {ids} ids, the model's embedding has room for {rows}",
         "トークナイザーの ID は {ids} 個ありますが、モデルの埋め込みは {rows} 個分です",

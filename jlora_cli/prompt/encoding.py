@@ -176,6 +176,15 @@ class Prompter:
         return tail if told else ""
 
     @cached_property
+    def writes_system(self) -> bool:
+        """Whether a system message stands in the prompt; one that is refused is not passed over."""
+        probe = Example(messages=(Message("system", _PROBE), Message("user", "あ")))
+        try:
+            return _PROBE in self.render(probe, generation=True)
+        except JloraError:
+            return True
+
+    @cached_property
     def _head(self) -> str:
         """What the template writes of an answer before its content, control tokens aside.
 
