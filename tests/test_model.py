@@ -168,6 +168,15 @@ def test_a_tokenizer_with_more_ids_than_the_embedding_has_rows_is_refused(base):
     assert load_base(base, Placement()).config.vocab_size == 300
 
 
+def test_an_architecture_that_names_no_text_model_gets_adapters_all_the_same(base, monkeypatch):
+    model = load_base(base, Placement())
+    wanted = find_targets(model, ("auto",))
+    monkeypatch.setattr(type(model), "get_decoder", lambda self: self)
+
+    assert find_targets(model, ("auto",)) == wanted
+    assert attach_adapter(model, RunConfig()).get_nb_trainable_parameters()[0] > 0
+
+
 def test_control_ids_that_nothing_writes_need_no_row(base):
     # As Gemma 3's for a picture in its models for text alone.
     picture, turn = ({"content": name, "special": True} for name in ("<picture>", "<turn>"))

@@ -35,7 +35,7 @@ def find_targets(model: PreTrainedModel, asked: tuple[str, ...]) -> list[str]:
     Raises:
         JloraError: a name matches nothing; the names that the architecture has are listed.
     """
-    linear = {name.rpartition(".")[2] for name in _linear_layers(model.get_decoder())}
+    linear = {name.rpartition(".")[2] for name in _linear_layers(_text_model(model))}
     if asked == ("auto",):
         return sorted(linear)
     wanted = attention_layers(model.config.model_type) if asked == ("attention",) else asked
@@ -52,6 +52,13 @@ def find_targets(model: PreTrainedModel, asked: tuple[str, ...]) -> list[str]:
 _LINEAR = {"Linear", "Conv1D", "Linear4bit", "Linear8bitLt"}
 
 
+def _text_model(model: PreTrainedModel) -> torch.nn.Module:
+    """What lies below the output layer and reads text; all below it where nothing tells."""
+    decoder: torch.nn.Module | None = model.get_decoder()
+    whole: torch.nn.Module = model.base_model
+    return whole if decoder is model or decoder is None else decoder
+
+
 def _linear_layers(model: torch.nn.Module) -> list[str]:
     return [name for name, module in model.named_modules() if type(module).__name__ in _LINEAR]
 
@@ -61,8 +68,10 @@ def _elsewhere(model: PreTrainedModel) -> str | None:
 
     A tower that sees pictures never runs over text: its part of an adapter would stay zero.
     """
-    decoder, output = model.get_decoder(), model.get_output_embeddings()
-    inside = next(name for name, module in model.named_modules() if module is decoder)
+    decoder, output = _text_model(model), model.get_output_embeddings()
+    inside = next((name for name, module in model.named_modules() if module is decoder), "")
+    if not inside:  # an architecture without a part for text alone
+        return None
     depth = len(inside.split("."))
     parts = {
         ".".join(name.split(".")[:depth])
