@@ -177,16 +177,16 @@ def test_an_architecture_that_names_no_text_model_gets_adapters_all_the_same(bas
     assert attach_adapter(model, RunConfig()).get_nb_trainable_parameters()[0] > 0
 
 
-def test_control_ids_that_nothing_writes_need_no_row(base):
+def test_the_place_of_a_picture_needs_no_row_where_none_is_written(base):
     # As Gemma 3's for a picture in its models for text alone.
-    picture, turn = ({"content": name, "special": True} for name in ("<picture>", "<turn>"))
+    place = {"content": "<image_soft_token>", "special": True}
     path = base / "tokenizer_config.json"
-    rewrite(path, lambda c: c.update(added_tokens_decoder={"380": turn, "381": picture}))
+    rewrite(path, lambda c: c.update(added_tokens_decoder={"380": place}))
     tokenizer = load_tokenizer(base)
-    assert (tokenizer.size, tokenizer.rows) == (382, 380)
+    assert (tokenizer.size, tokenizer.rows) == (381, 380)
     assert load_base(base, Placement(), tokenizer=tokenizer).config.vocab_size == 380
 
-    rewrite(path, lambda c: c.update(chat_template="<turn>{{ messages[0].content }}"))
+    rewrite(path, lambda c: c.update(chat_template="<image_soft_token>{{ messages[0].content }}"))
     problem = refusal(load_base, base, Placement(), tokenizer=load_tokenizer(base))
     assert problem == f"{base}: the tokenizer has 381 ids, the embedding only 380 rows"
 

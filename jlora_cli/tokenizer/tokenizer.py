@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 NEWLINE_PIECE = "<NL>"
 NEWLINE_PROBES = ("あ\nい", "。\n「", "a\nb", "1\n\n2", "です。\n\n- ")
+_NO_TEXT = re.compile("image|video|audio", re.IGNORECASE)  # <image_soft_token>
 SURROGATE = re.compile("[\ud800-\udfff]")
 # What may stand before an answer so that it is encoded as a continuation: several, because an
 # answer can join with any one of them into a longer piece.
@@ -104,15 +105,15 @@ class Tokenizer:
     def rows(self) -> int:
         """How many rows an embedding must have for all ids that text, roles and template can give.
 
-        Without control ids above all others that nothing writes: Gemma 3's for a picture has no row
-        in its models for text alone.
+        Without the places of pictures and sound above all others, where the template writes none:
+        Gemma 3's has no row in its models for text alone.
         """
         roles = {self.unk_id, self.bos_id, self.eos_id, self.pad_id}
         written = self.chat_template or ""
         unused = {
             id_
             for literal, id_ in self.special_ids.items()
-            if id_ not in roles and literal not in written
+            if id_ not in roles and _NO_TEXT.search(literal) and literal not in written
         }
         return next((id_ + 1 for id_ in range(self.size - 1, -1, -1) if id_ not in unused), 0)
 
