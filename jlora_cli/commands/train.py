@@ -195,6 +195,7 @@ def _stop_interrupted(record: dict[str, Any], trials: Sequence[Trial] = ()) -> N
 def _run(proposal: Proposal, *, resume: bool, from_adapter: str | None, json: bool) -> None:
     _import_for(proposal)
     from jlora_cli.audit import stock_note
+    from jlora_cli.machine import command_line
     from jlora_cli.training.session import train as run_training
 
     proposal = proposal.with_stock_parity()
@@ -214,5 +215,6 @@ def _run(proposal: Proposal, *, resume: bool, from_adapter: str | None, json: bo
             steps=result["optimizer_steps"],
             seconds=f"{result['seconds']:.0f}",
             output=record["output"],
+            typed=command_line([record["output"]]),
         )
     )

@@ -144,10 +144,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "train.finished": (
         "Loss {first} at step 1, {last} over the last {count} of {steps} steps; {seconds} s. "
         "Run folder: {output}\n"
-        "Next: jlora chat {output}",
+        "Next: jlora chat {typed}",
         "損失は最初 {first}、{steps} ステップ中の最後の {count} では {last}（{seconds} 秒）。"
         "実行フォルダー: {output}\n"
-        "次のコマンド: jlora chat {output}",
+        "次のコマンド: jlora chat {typed}",
     ),
     "train.found": (
         "{evidence}. {consequence} To mend it: {remedy}",

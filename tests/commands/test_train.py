@@ -584,6 +584,12 @@ def test_tries_as_json_are_one_document(run, trying, tiny_base, rows):
     assert len(trying.calls) == 1
 
 
+def test_the_next_line_can_be_pasted_whatever_the_folder_is_called(run, session, tiny_base, rows):
+    session.record |= {"output": "実行 1"}
+    done = run("--model", tiny_base, "--data", rows)
+    assert done.stderr.rstrip().endswith("Next: jlora chat '実行 1'")
+
+
 def test_an_interrupted_try_ends_with_the_signals_code_and_says_how_to_go_on(
     run, trying, tiny_base, rows, tmp_path
 ):
